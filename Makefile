@@ -1,0 +1,37 @@
+# Every command sets up what it needs: Python's side in .venv, interpreters and servers in .tools; the system stays as it is.
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup demo test check bench lock clean
+
+PYTHON := .venv/bin/python
+
+help: ## show these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: ## set up .venv and .tools (every command below does it by itself)
+	@scripts/bootstrap
+	@scripts/fetch-tools
+
+demo: setup ## the whole line on this machine, e.g. make demo ARGS="--for 60s --json out.json"
+	@exec .venv/bin/shutan demo $(ARGS)
+
+check: setup ## lint, format, types (CPython and MicroPython), layers, house rules
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/basedpyright
+	.venv/bin/basedpyright -p firmware
+	.venv/bin/lint-imports
+	$(PYTHON) -m pytest -q tests/test_house.py
+
+test: setup ## all tests on all three runtimes, e.g. make test ARGS="-k spool -x"
+	@$(PYTHON) -m pytest $(ARGS)
+
+bench: setup ## throughput and memory figures, e.g. make bench ARGS="--json"
+	@$(PYTHON) -m bench $(ARGS)
+
+lock: ## renew the lock files, e.g. make lock ARGS="-U"
+	scripts/lock $(ARGS)
+
+clean: ## remove all that was set up or built
+	rm -rf .venv .tools .cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
