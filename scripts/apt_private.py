@@ -79,9 +79,9 @@ def _deb822(text: str) -> list[Source]:
 
 def machine_sources(etc: Path = Path("/etc/apt")) -> list[Source]:
     """The machine's own Debian archives, those signed by Debian's keyring first; no entry twice."""
-    texts = [*sorted(etc.glob("sources.list.d/*.sources")), etc / "sources.list", *sorted(etc.glob("sources.list.d/*.list"))]
+    parts = [sorted(etc.glob(f"sources.list.d/*{ending}")) for ending in (".sources", ".list")]
     sources: list[Source] = []
-    for path in texts:
+    for path in (*parts[0], etc / "sources.list", *parts[1]):
         if path.is_file():
             text = path.read_text(encoding="utf-8", errors="replace")
             for source in _deb822(text) if path.suffix == ".sources" else _one_line(text):
@@ -138,13 +138,18 @@ Acquire::Retries "3";
     def _apt_get(self, *arguments: str) -> None:
         try:
             done = subprocess.run(
-                ["apt-get", "-qq", *arguments], env=self._environment, capture_output=True, text=True, timeout=APT_LIMIT_S,
+                ["apt-get", "-qq", *arguments],
+                env=self._environment,
+                capture_output=True,
+                text=True,
+                timeout=APT_LIMIT_S,
                 check=False,
-            )  # fmt: skip
+            )
         except subprocess.TimeoutExpired as late:
             raise AptError(f"apt-get {arguments[0]} did not end within {APT_LIMIT_S} s") from late
         if done.returncode:
-            errors = [line for line in done.stderr.splitlines() if line.startswith("E:")] or done.stderr.splitlines()[-1:]
+            lines = done.stderr.splitlines()
+            errors = [line for line in lines if line.startswith("E:")] or lines[-1:]
             raise AptError(f"apt-get {arguments[0]}: " + " ".join(errors)[:400])
 
     def download(self, packages: list[str]) -> list[Path]:

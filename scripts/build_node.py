@@ -44,6 +44,7 @@ def build(out: Path, bits: int = 31) -> list[Path]:
 
 
 def main() -> int:
+    """Build from the command line."""
     parser = argparse.ArgumentParser(prog="build-node", description="Compile the node's packages to .mpy.")
     parser.add_argument("outdir", type=Path)
     parser.add_argument("--bits", type=int, choices=(31, 63), default=31)

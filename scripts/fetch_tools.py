@@ -25,11 +25,11 @@ from pathlib import Path
 from apt_private import AptError, PrivateApt, is_debian, machine_sources, unpack
 
 REPO = Path(__file__).resolve().parent.parent
-TOOLS = Path(os.environ.get("SHUTAN_TOOLS") or REPO / ".tools")
+TOOLS = REPO / ".tools"
 FORMAT = "1"  # raise it when the layout of a group changes: every group is fetched again
 NEVER = (
-    "not run: influxdb2: InfluxDB 2 and 3 have no Debian or PyPI package (their API v2 is tested against VictoriaMetrics)",
-    "not run: grafana: Grafana has no Debian or PyPI package",
+    "not run: influxdb2: InfluxDB 2 and 3 have no Debian package (their write API v2 is tested against VictoriaMetrics)",
+    "not run: grafana: Grafana has no Debian package",
 )
 
 
@@ -54,33 +54,34 @@ class Group:
 
     @property
     def stamp(self) -> str:
+        """What the files of this group were made from."""
         return f"{FORMAT} {self}\n"
 
 
 def groups(native: str) -> list[Group]:
     """What is fetched on a Debian machine of this architecture."""
     probe = ("-c", "import sys; print(sys.implementation[1])")
+    micropython = Program("micropython", "usr/bin/micropython", probe)
+    micropython32 = Program("micropython32", "usr/bin/micropython", probe)
+    servers = (
+        Program("mosquitto", "usr/sbin/mosquitto", ("-h",)),
+        Program("mosquitto_passwd", "usr/bin/mosquitto_passwd", ("--help",)),
+        Program("influxd", "usr/bin/influxd", ("version",)),
+        Program("influx", "usr/bin/influx", ("-version",)),
+        Program("victoria-metrics", "usr/bin/victoria-metrics", ("-version",)),
+    )
+    packages = ("mosquitto", "influxdb", "influxdb-client", "victoria-metrics")
     found = [
-        Group("micropython", "trixie", native, ("micropython",), (Program("micropython", "usr/bin/micropython", probe),)),
-        Group(
-            "servers", "bookworm", native, ("mosquitto", "influxdb", "influxdb-client", "victoria-metrics"),
-            (
-                Program("mosquitto", "usr/sbin/mosquitto", ("-h",)),
-                Program("mosquitto_passwd", "usr/bin/mosquitto_passwd", ("--help",)),
-                Program("influxd", "usr/bin/influxd", ("version",)),
-                Program("influx", "usr/bin/influx", ("-version",)),
-                Program("victoria-metrics", "usr/bin/victoria-metrics", ("-version",)),
-            ),
-        ),
-    ]  # fmt: skip
+        Group("micropython", "trixie", native, ("micropython",), (micropython,)),
+        Group("servers", "bookworm", native, packages, servers),
+    ]
     if native == "amd64":
-        name = "micropython32"
-        program = Program(name, "usr/bin/micropython", probe)
-        found.insert(1, Group(name, "trixie", "i386", ("micropython:i386",), (program,)))
+        found.append(Group("micropython32", "trixie", "i386", ("micropython:i386",), (micropython32,)))
     return found
 
 
 def say(text: str) -> None:
+    """One line of progress."""
     print(f"tools: {text}", flush=True)
 
 
@@ -209,7 +210,8 @@ def run() -> int:
                 missing = [program.name for program in group.programs if not from_path(program)]
                 failed += [f"{', '.join(missing)}: {error}"] if missing else []
     else:
-        why = f"only fetched on Debian for x86-64 and arm64; install it and put it on PATH; this is {' '.join(os.uname()[::4])}"
+        here = f"{os.uname().sysname} {os.uname().machine}"
+        why = f"fetched on Debian for x86-64 and arm64 only, this is {here}; one on PATH would be used"
         programs = [program for group in groups("amd64") for program in group.programs]
         not_run += [f"not run: {program.name}: {why}" for program in programs if not from_path(program)]
     if native == "arm64":
@@ -218,13 +220,15 @@ def run() -> int:
     for line in not_run:
         say(line)
     for line in failed:
-        print(f"fetch-tools: cannot get {line}\n  remedy: check the network and the mirror in /etc/apt", file=sys.stderr)
+        print(f"fetch-tools: cannot get {line}", file=sys.stderr)
+        print("  remedy: check the network and the mirror in /etc/apt, then start again", file=sys.stderr)
     if not failed:
         say("ready")
     return 1 if failed else 0
 
 
 def main() -> int:
+    """Fetch what is missing, one run at a time."""
     TOOLS.mkdir(parents=True, exist_ok=True)
     with (TOOLS / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two `make` at once: the second one waits and finds all there
