@@ -1,0 +1,85 @@
+"""Array datatypes in `bytes_value` (Sparkplug 3.0, 6.4.16.4): numbers little-endian, tightly packed.
+
+Boolean: u32 little-endian count, then bits, the first element in the highest bit. String: each ends with a zero byte.
+"""
+
+import struct
+
+from shutan_wire.datatypes import BOOLEAN_ARRAY, DATETIME_ARRAY, INT8_ARRAY, STRING_ARRAY
+from shutan_wire.errors import WireError
+
+LIMIT_ELEMENTS = 1_000_000
+
+_CODES = "bhiqBHIQfd??Q"  # struct code by datatype - 22; 32 and 33 are not numeric
+_SIZES = b"\x01\x02\x04\x08\x01\x02\x04\x08\x04\x08\x00\x00\x08"
+
+
+def unpack(datatype: int, data: bytes) -> "tuple[object, ...]":
+    """Elements of an array value; WireError if the bytes do not fit the datatype."""
+    if datatype == BOOLEAN_ARRAY:
+        return _unpack_booleans(data)
+    if datatype == STRING_ARRAY:
+        return _unpack_strings(data)
+    if not INT8_ARRAY <= datatype <= DATETIME_ARRAY:
+        raise WireError("value", "datatype " + str(datatype) + " is no array")
+    size = _SIZES[datatype - INT8_ARRAY]
+    if len(data) % size:
+        raise WireError("value", "array of " + str(len(data)) + " bytes, not a multiple of " + str(size))
+    return struct.unpack("<" + str(len(data) // size) + _CODES[datatype - INT8_ARRAY], data)
+
+
+def _unpack_booleans(data: bytes) -> "tuple[object, ...]":
+    if len(data) < 4:
+        raise WireError("value", "boolean array without its count")
+    count = struct.unpack("<I", data[:4])[0]
+    if count > LIMIT_ELEMENTS or (count + 7) // 8 != len(data) - 4:
+        raise WireError("value", "boolean array of " + str(count) + " in " + str(len(data) - 4) + " bytes")
+    return tuple([bool(data[4 + (index >> 3)] & (128 >> (index & 7))) for index in range(count)])
+
+
+def _unpack_strings(data: bytes) -> "tuple[object, ...]":
+    if not data:
+        return ()
+    if data[-1]:
+        raise WireError("value", "string array does not end with a zero byte")
+    try:
+        return tuple(str(data[:-1], "utf-8").split("\0"))
+    except ValueError:
+        raise WireError("value", "string array is not UTF-8") from None
+
+
+def pack(datatype: int, items: "tuple[object, ...]") -> bytes:
+    """Bytes of an array value; WireError for an element that does not fit."""
+    try:
+        if datatype == BOOLEAN_ARRAY:
+            return _pack_booleans(items)
+        if datatype == STRING_ARRAY:
+            return _pack_strings(items)
+        if not INT8_ARRAY <= datatype <= DATETIME_ARRAY:
+            raise WireError("value", "datatype " + str(datatype) + " is no array")
+        code = "<" + str(len(items)) + _CODES[datatype - INT8_ARRAY]
+        packed = struct.pack(code, *items)
+    except (TypeError, OverflowError, struct.error) as error:
+        raise WireError("value", "array element: " + str(error)) from None
+    if unpack(datatype, packed) != tuple(items) and code[-1] not in "fd":
+        raise WireError("value", "array element does not fit datatype " + str(datatype))
+    return packed
+
+
+def _pack_booleans(items: "tuple[object, ...]") -> bytes:
+    bits = bytearray((len(items) + 7) // 8)
+    for index, item in enumerate(items):
+        if item is True:
+            bits[index >> 3] |= 128 >> (index & 7)
+        elif item is not False:
+            raise WireError("value", "boolean array element is no boolean")
+    return struct.pack("<I", len(items)) + bytes(bits)
+
+
+def _pack_strings(items: "tuple[object, ...]") -> bytes:
+    packed = bytearray()
+    for item in items:
+        if not isinstance(item, str) or "\0" in item:
+            raise WireError("value", "string array element is no string without zero")
+        packed += item.encode() + b"\0"
+    return bytes(packed)

@@ -1,0 +1,125 @@
+"""Sparkplug B datatypes (Sparkplug 3.0, 6.4.16) and what a value field means under each."""
+
+from shutan_wire.errors import WireError
+
+UNKNOWN = 0
+INT8 = 1
+INT16 = 2
+INT32 = 3
+INT64 = 4
+UINT8 = 5
+UINT16 = 6
+UINT32 = 7
+UINT64 = 8
+FLOAT = 9
+DOUBLE = 10
+BOOLEAN = 11
+STRING = 12
+DATETIME = 13
+TEXT = 14
+UUID = 15
+DATASET = 16
+BYTES = 17
+FILE = 18
+TEMPLATE = 19
+PROPERTY_SET = 20
+PROPERTY_SET_LIST = 21
+INT8_ARRAY = 22
+INT16_ARRAY = 23
+INT32_ARRAY = 24
+INT64_ARRAY = 25
+UINT8_ARRAY = 26
+UINT16_ARRAY = 27
+UINT32_ARRAY = 28
+UINT64_ARRAY = 29
+FLOAT_ARRAY = 30
+DOUBLE_ARRAY = 31
+BOOLEAN_ARRAY = 32
+STRING_ARRAY = 33
+DATETIME_ARRAY = 34
+
+LAST = 34
+
+_NAMES = (
+    "Unknown Int8 Int16 Int32 Int64 UInt8 UInt16 UInt32 UInt64 Float Double Boolean String DateTime Text UUID"
+    " DataSet Bytes File Template PropertySet PropertySetList Int8Array Int16Array Int32Array Int64Array"
+    " UInt8Array UInt16Array UInt32Array UInt64Array FloatArray DoubleArray BooleanArray StringArray DateTimeArray"
+)
+
+# bits of an integer datatype by its code, 0 = not an integer; codes 1..4 are the signed ones
+_BITS = b"\x00\x08\x10\x20\x40\x08\x10\x20\x40\x00\x00\x00\x00\x40"
+
+
+def name_of(code: int) -> str:
+    """Name of a datatype code as the standard writes it; WireError for an unknown code."""
+    if not 0 <= code <= LAST:
+        raise WireError("datatype", "unknown code " + str(code))
+    return _NAMES.split(" ")[code]
+
+
+def code_of(name: str) -> int:
+    """Datatype code of a name such as `UInt64`; WireError for an unknown name."""
+    names = _NAMES.split(" ")
+    if name not in names:
+        raise WireError("datatype", "unknown name " + repr(name))
+    return names.index(name)
+
+
+def integer_width(datatype: int) -> "tuple[int, bool] | None":
+    """(bits, signed) of an integer datatype, DateTime included; None for all others."""
+    if 0 < datatype <= DATETIME and _BITS[datatype]:
+        return _BITS[datatype], datatype <= INT64
+    return None
+
+
+def _integer(raw: int, bits: int, signed: bool) -> int:
+    """Number of an unsigned value field, from both habits of encoders.
+
+    A negative number comes masked to its declared width or sign-extended to 32 or 64 bits. Anything else above the
+    width is refused: cutting it off would turn it into another number without a trace.
+    """
+    if raw < 0:
+        raise WireError("value", "negative in an unsigned field")
+    high = raw >> bits
+    if high and not (signed and high in ((1 << (32 - bits)) - 1 if bits < 32 else 0, (1 << (64 - bits)) - 1)):
+        raise WireError("value", str(raw) + " does not fit " + str(bits) + " bits")
+    number = raw & ((1 << bits) - 1)
+    negative = number >> (bits - 1)
+    if not signed:
+        return number
+    if high and not negative:
+        raise WireError("value", "sign-extended beyond " + str(bits) + " bits")
+    return number - (1 << bits) if negative else number
+
+
+def resolve(datatype: int, raw: object) -> object:
+    """Value of a raw field (as decoded without its datatype) under the datatype that the BIRTH declared.
+
+    integers and DateTime -> int | Float, Double -> float | Boolean -> bool | String, Text, UUID -> str |
+    Bytes, File -> bytes | arrays -> tuple | DataSet, Template -> as they are. WireError if the field does not fit.
+    """
+    if datatype <= DATETIME and isinstance(raw, int) and not isinstance(raw, bool):
+        width = integer_width(datatype)
+        if width:
+            return _integer(raw, width[0], width[1])
+    elif datatype in (FLOAT, DOUBLE):
+        if isinstance(raw, float):
+            return raw
+    elif datatype == BOOLEAN:
+        if isinstance(raw, bool):
+            return raw
+    elif datatype in (STRING, TEXT, UUID):
+        if isinstance(raw, str):
+            return raw
+    elif INT8_ARRAY <= datatype <= DATETIME_ARRAY:
+        if isinstance(raw, (bytes, tuple)):
+            from shutan_wire.arrays import unpack  # late: few devices send arrays
+
+            return unpack(datatype, raw) if isinstance(raw, bytes) else raw
+    elif datatype in (BYTES, FILE):
+        if isinstance(raw, bytes):
+            return raw
+    elif datatype in (DATASET, TEMPLATE):
+        if not isinstance(raw, (int, float, str, bytes)):
+            return raw
+    raise WireError("value", "field does not fit " + name_of(datatype))
