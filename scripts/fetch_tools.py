@@ -28,7 +28,7 @@ REPO = Path(__file__).resolve().parent.parent
 TOOLS = REPO / ".tools"
 FORMAT = "1"  # raise it when the layout of a group changes: every group is fetched again
 NEVER = (
-    "not run: influxdb2: InfluxDB 2 and 3 have no Debian package (their write API v2 is tested against VictoriaMetrics)",
+    "not run: influxdb2: InfluxDB 2 and 3 have no Debian package (their API v2 is tested against VictoriaMetrics)",
     "not run: grafana: Grafana has no Debian package",
 )
 
