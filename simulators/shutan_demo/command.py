@@ -1,0 +1,208 @@
+"""``shutan demo``: a factory in a minute, and whether its figures are right."""
+
+import json
+import platform
+import re
+import subprocess
+import tempfile
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from shutan_demo.broker import BrokerKind
+from shutan_demo.chaos import Chaos
+from shutan_demo.errors import DemoError, NotSettled, PartFailed
+from shutan_demo.evidence import read_story, read_truth
+from shutan_demo.factory import DATABASE, SETTLE_LIMIT_S, Factory, Plan
+from shutan_demo.parts import wait_until
+from shutan_demo.readback import read_influx, read_sqlite
+from shutan_demo.tools import not_run, shutan
+from shutan_demo.verify import Verdict, judge
+from shutan_demo.view import Newest, draw
+
+app = typer.Typer(help="Run a simulated factory end to end and check its figures. 运行模拟工厂并核对数据")
+console = Console(stderr=True)
+HISTORY_LIMIT_S = 600
+
+
+def duration_s(text: str) -> float:
+    """Seconds of ``90``, ``90s``, ``2m`` or ``1h``. Raises typer.BadParameter on anything else."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
+    if not found:
+        raise typer.BadParameter(f"{text!r} is no duration: 60s, 2m or 1h")
+    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+
+
+@app.callback(invoke_without_command=True)
+def demo(
+    run_for: Annotated[str | None, typer.Option("--for", help="stop after this time and judge: 60s, 2m; without it until Ctrl-C")] = None,
+    chaos: Annotated[bool, typer.Option("--chaos", help="kill gateway, broker and nodes with SIGKILL at random moments")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="write the result to this file")] = None,
+    broker: Annotated[BrokerKind, typer.Option(help="which MQTT broker")] = BrokerKind.AUTO,
+    speed: Annotated[int, typer.Option(min=1, max=60, help="plant seconds per real second")] = 10,
+    days: Annotated[int, typer.Option(min=0, max=366, help="days of history to back-fill first")] = 2,
+    seed: Annotated[int, typer.Option(help="seed of plant and chaos")] = 1,
+    keep: Annotated[Path | None, typer.Option(help="build the factory in this empty folder and leave it there")] = None,
+) -> None:
+    """Run a simulated factory end to end and check its figures."""
+    limit = duration_s(run_for) if run_for is not None else None
+    try:
+        with tempfile.TemporaryDirectory(prefix="shutan-demo-") as temporary:
+            folder = keep.resolve() if keep is not None else Path(temporary)
+            folder.mkdir(parents=True, exist_ok=True)
+            plan = Plan(folder, broker, speed, seed, _start(days, speed, limit), days)
+            result = _run(plan, limit, chaos=chaos)
+    except DemoError as error:
+        console.print(f"[red]demo: {error}[/red]")
+        raise typer.Exit(2) from error
+    text = json.dumps(result, ensure_ascii=False, indent=2)
+    if json_file is not None:
+        json_file.write_text(text + "\n", encoding="utf-8")
+    _say(result, json_file)
+    raise typer.Exit(0 if result["sound"] else 1)
+
+
+def _start(days: int, speed: int, limit_s: float | None) -> datetime:
+    """Plant time of the live start: on a full hour, so far back that the plant does not overtake the real clock."""
+    ahead = timedelta(seconds=(limit_s or 86_400.0) * speed) + timedelta(hours=2)
+    return (datetime.now(UTC) - ahead).replace(minute=0, second=0, microsecond=0) if days >= 0 else datetime.now(UTC)
+
+
+def _run(plan: Plan, limit_s: float | None, *, chaos: bool) -> dict[str, Any]:
+    with Factory(plan) as factory:
+        console.print("starting broker, stores and gateway …")
+        factory.start()
+        if plan.days:
+            console.print(f"back-filling {plan.days} days of history …")
+            _back_fill(factory)
+        factory.plant.start(60)
+        kills = _live(factory, limit_s, chaos=chaos)
+        console.print("stopping the plant, waiting until everything has arrived …")
+        _settle(factory)
+        return _judge(factory, kills)
+
+
+def _back_fill(factory: Factory) -> None:
+    log = factory.folder / "history.log"
+    with log.open("wb") as out:
+        try:
+            done = subprocess.run(  # noqa: S603 - the demo's own command
+                factory.history_command(), stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=HISTORY_LIMIT_S, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise PartFailed("history", f"not done after {HISTORY_LIMIT_S} s", log) from error
+    if done.returncode:
+        raise PartFailed("history", f"ended with code {done.returncode}", log)
+
+
+def _live(factory: Factory, limit_s: float | None, *, chaos: bool) -> dict[str, int]:
+    """Show the factory until the time is up or Ctrl-C; returns the kills by kind."""
+    from shutan_collector.site import load_site  # noqa: PLC0415 - pydantic is only needed once the parts run
+
+    site = load_site(factory.site_toml)
+    newest = Newest(factory.store_file)
+    killer = None
+    if chaos:
+        killer = Chaos(factory.gateway, factory.broker, factory.plant_folder / "nodes", factory.nodes, limit_s or 3600.0, factory.plan.seed)
+        killer.start()
+    end = time.monotonic() + limit_s if limit_s is not None else None
+    pause = threading.Event()
+    try:
+        with Live(console=console, refresh_per_second=2, transient=False) as live:
+            while end is None or time.monotonic() < end:
+                factory.plant.check()
+                live.update(draw(factory, site, newest, dict(killer.kills) if killer else None))
+                pause.wait(0.5)
+    except KeyboardInterrupt:
+        console.print("Ctrl-C: finishing")
+    finally:
+        if killer is not None:
+            killer.halt()
+    if killer is not None and killer.failure is not None:
+        raise killer.failure
+    return dict(killer.kills) if killer else {}
+
+
+def _settle(factory: Factory) -> None:
+    factory.freeze()
+    truth = read_truth(factory.plant_folder / "truth.sqlite")
+    from shutan_collector.site import load_site  # noqa: PLC0415
+
+    site = load_site(factory.site_toml)
+    newest = Newest(factory.store_file)
+    places = {meter.id: (meter.node, meter.device) for meter in site.meters}
+
+    def arrived() -> bool:
+        newest.look()
+        return all(newest.values.get((*places[m], metric)) == v for (m, metric), v in truth.final.items() if m in places)
+
+    if not wait_until(arrived, SETTLE_LIMIT_S):
+        console.print("[yellow]some registers have not arrived; judging what is there[/yellow]")
+    factory.plant.stop(20)
+    factory.drained()
+
+
+def _judge(factory: Factory, kills: dict[str, int]) -> dict[str, Any]:
+    from shutan_collector.site import load_site  # noqa: PLC0415
+
+    site = load_site(factory.site_toml)
+    truth = read_truth(factory.plant_folder / "truth.sqlite")
+    stories = [read_story(node, factory.plant_folder / "nodes" / node / "console.jsonl") for node in factory.nodes]
+    counters = factory.metrics()
+    verdicts: list[Verdict] = [judge("sqlite", read_sqlite(factory.store_file), site, truth, stories)]
+    if factory.influx is not None:
+        verdicts.append(judge("influxdb", read_influx(factory.influx_url, DATABASE), site, truth, stories))
+    first = verdicts[0]
+    return {
+        "sound": all(v.sound for v in verdicts),
+        "runtime": next((s.runtime for s in stories if s.runtime), ""),
+        "nodes": len(stories),
+        "samples_sent": sum(s.samples for s in stories),
+        "samples_stored": first.samples_stored,
+        "lost": sum(v.lost for v in verdicts),
+        "duplicated": sum(v.duplicated for v in verdicts),
+        "unsaved": first.unsaved,
+        "energy_error_wh": sum(v.energy_error_wh for v in verdicts),
+        "kills": sum(kills.values()),
+        "kills_by_part": kills,
+        "node_heap_peak_b": max((s.heap_peak_b for s in stories), default=0),
+        "stores": {v.store: {f: getattr(v, f) for f in v.__slots__ if f != "store"} for v in verdicts},
+        "gateway": {name: value for name, value in counters.items() if name.startswith("shutan_") and value},
+        "hourly": _hourly(factory),
+        "machine": f"{platform.machine()}, Python {platform.python_version()}",
+        "not_run": not_run(),
+    }
+
+
+def _hourly(factory: Factory) -> Any:  # noqa: ANN401 - the collector's own JSON
+    """Energy and carbon by meter and hour, as the ``shutan report`` command gives them."""
+    start = factory.plan.start - timedelta(days=factory.plan.days)
+    end = datetime.now(UTC) + timedelta(hours=1)
+    done = subprocess.run(  # noqa: S603 - the demo's own command
+        [
+            shutan(), "report", "energy", "--from", start.isoformat(), "--to", end.isoformat(), "--json",
+            "--site", str(factory.site_toml), "--store", f"sqlite:{factory.store_file}",
+        ],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise NotSettled(f"shutan report energy: {done.stderr.strip()}")
+    return json.loads(done.stdout)
+
+
+def _say(result: dict[str, Any], json_file: Path | None) -> None:
+    colour = "green" if result["sound"] else "red"
+    keys = ("nodes", "samples_stored", "lost", "duplicated", "unsaved", "energy_error_wh", "kills")
+    console.print(f"[{colour}]" + " · ".join(f"{key} {result[key]}" for key in keys) + f"[/{colour}]")
+    for store, verdict in result["stores"].items():
+        for line in verdict["detail"]:
+            console.print(f"  {store}: {line}")
+    for line in result["not_run"]:
+        console.print(f"[yellow]{line}[/yellow]")
+    console.print(f"result: {json_file}" if json_file else "--json FILE keeps the result; shutan report energy reads a kept factory (--keep DIR)")

@@ -1,0 +1,90 @@
+"""The whole line: real firmware, real broker, real stores, as a newcomer starts it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+SHUTAN = str(Path(sys.executable).with_name("shutan"))
+ZEROS = ("lost", "duplicated", "energy_error_wh")
+
+pytestmark = [pytest.mark.flow, pytest.mark.timeout(400)]
+
+
+def run_demo(tmp_path: Path, *arguments: str) -> dict[str, object]:
+    result = tmp_path / "out.json"
+    done = subprocess.run(
+        [SHUTAN, "demo", "--json", str(result), *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=380,
+        check=False,
+    )
+    assert result.is_file(), done.stderr[-4000:]
+    found: dict[str, object] = json.loads(result.read_text(encoding="utf-8"))
+    assert done.returncode == 0, f"{done.stderr[-4000:]}\n{found['stores']}"
+    return found
+
+
+def test_demo_finds_every_register_in_both_stores(tmp_path: Path) -> None:
+    found = run_demo(tmp_path, "--for", "30s", "--days", "1")
+    assert [found[zero] for zero in ZEROS] == [0, 0, 0]
+    assert found["unsaved"] == 0
+    assert isinstance(found["nodes"], int)
+    assert found["nodes"] >= 8
+    assert isinstance(found["samples_stored"], int)
+    assert found["samples_stored"] > 0
+    assert str(found["runtime"]).startswith("1.")
+    stores = found["stores"]
+    assert isinstance(stores, dict)
+    assert set(stores) == {"sqlite", "influxdb"}  # InfluxDB is a part of the test set-up, never left out
+
+
+@pytest.mark.fault
+def test_demo_survives_kill9_of_gateway_broker_and_nodes(tmp_path: Path) -> None:
+    found = run_demo(tmp_path, "--for", "70s", "--chaos", "--days", "0")
+    assert [found[zero] for zero in ZEROS] == [0, 0, 0]
+    kills = found["kills_by_part"]
+    assert isinstance(kills, dict)
+    assert {"gateway", "broker", "node"} <= set(kills)
+    assert sum(kills.values()) >= 6
+
+
+def test_demo_runs_with_the_broker_from_pypi(tmp_path: Path) -> None:
+    found = run_demo(tmp_path, "--for", "15s", "--days", "0", "--broker", "amqtt")
+    assert [found[zero] for zero in ZEROS] == [0, 0, 0]
+
+
+def test_ctrl_c_leaves_no_process_behind(tmp_path: Path) -> None:
+    marker = f"shutan-demo-{os.getpid()}"
+    folder = tmp_path / marker
+    demo = subprocess.Popen(
+        [SHUTAN, "demo", "--days", "0", "--keep", str(folder)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        end = time.monotonic() + 60
+        while not (folder / "plant" / "plant.json").is_file() and time.monotonic() < end:
+            demo.poll()
+            assert demo.returncode is None
+            time.sleep(0.05)
+        assert (folder / "plant" / "plant.json").is_file()
+        children = psutil.Process(demo.pid).children(recursive=True)
+        assert len(children) >= 8
+        os.killpg(demo.pid, signal.SIGINT)
+        demo.wait(200)
+        _, alive = psutil.wait_procs(children, timeout=10)
+        assert alive == []
+    finally:
+        demo.kill()
+        demo.wait()
