@@ -1,0 +1,74 @@
+"""Errors of the collector, by what the caller does about them.
+
+CollectorError              where, reason; str() is one line for a person
+├── StoreUnavailableError   retry later: the store does not answer or is being restored
+├── SeriesError             tell a person: a stored series is not what the site model says it is
+├── SiteError               tell a person: every mistake of a site.toml at once
+├── FactorError             tell a person: an emission factor is missing or malformed
+└── RequestError            tell a person: the request itself is wrong (date, period, store address)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = [
+    "CollectorError",
+    "FactorError",
+    "Problem",
+    "RequestError",
+    "SeriesError",
+    "SiteError",
+    "StoreUnavailableError",
+]
+
+
+class CollectorError(Exception):
+    """Root of the tree; `where` names the place, `reason` says what is wrong and what would be right."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(where, reason)
+        self.where = where
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.reason}"
+
+
+class StoreUnavailableError(CollectorError):
+    """The series store cannot be read now; the same call may succeed later."""
+
+
+class SeriesError(CollectorError):
+    """A stored series has another type or shape than a counter."""
+
+
+class FactorError(CollectorError):
+    """A factor is missing, not valid for the activity, or malformed; there is no default."""
+
+
+class RequestError(CollectorError):
+    """A request that cannot be answered as it was put."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in a configuration file: its key and what would be accepted."""
+
+    key: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.reason}"
+
+
+class SiteError(CollectorError):
+    """All mistakes of one site file; `problems` holds one entry per mistake, in file order."""
+
+    def __init__(self, where: str, problems: tuple[Problem, ...]) -> None:
+        self.problems = problems
+        super().__init__(where, "; ".join(str(problem) for problem in problems))
+
+    def lines(self) -> list[str]:
+        """One line per mistake, each with the file in front."""
+        return [f"{self.where}: {problem}" for problem in self.problems]

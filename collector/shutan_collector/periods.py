@@ -1,0 +1,130 @@
+"""Calendar periods of a site: 15 minutes, hour, day and month in the site's own zone.
+
+Periods exist only in the collector; everything below it lives in UTC nanoseconds. Asia/Shanghai has no daylight
+saving, yet nothing here relies on that: days and months are cut at local midnight, hours and quarters at whole
+multiples of their length since local midnight.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from shutan_collector.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from zoneinfo import ZoneInfo
+
+__all__ = ["NS_PER_S", "Kind", "Span", "from_ns", "iso", "parse_instant", "split", "to_ns"]
+
+NS_PER_S = 1_000_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MAX_SPANS = 400_000  # eleven years of quarters: a wrong year in --to must not fill the memory
+
+
+class Kind(StrEnum):
+    """Length of a reporting period."""
+
+    QUARTER = "15min"
+    HOUR = "hour"
+    DAY = "day"
+    MONTH = "month"
+
+    @property
+    def shortest_s(self) -> int:
+        """Shortest such period in seconds (a day can have 23 h, a month 28 days)."""
+        return {"15min": 900, "hour": 3600, "day": 23 * 3600, "month": 28 * 86400 - 3600}[self.value]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Half-open interval [start_ns, end_ns) in UTC nanoseconds; `partial` if the request cut the period."""
+
+    start_ns: int
+    end_ns: int
+    partial: bool = False
+
+    @property
+    def length_ns(self) -> int:
+        """Length in nanoseconds."""
+        return self.end_ns - self.start_ns
+
+
+def to_ns(moment: datetime) -> int:
+    """UTC nanoseconds of an aware datetime, in integers."""
+    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+
+
+def from_ns(t_ns: int, zone: ZoneInfo) -> datetime:
+    """Local datetime of a UTC nanosecond instant; what is below a microsecond is cut off."""
+    return (_EPOCH + timedelta(microseconds=t_ns // 1000)).astimezone(zone)
+
+
+def iso(t_ns: int, zone: ZoneInfo) -> str:
+    """ISO 8601 text with the zone's offset; a fraction only where there is one, then all nine digits."""
+    whole, fraction = divmod(t_ns, NS_PER_S)
+    text = from_ns(whole * NS_PER_S, zone).isoformat()
+    return f"{text[:19]}.{fraction:09d}{text[19:]}" if fraction else text
+
+
+def parse_instant(text: str, zone: ZoneInfo, where: str) -> int:
+    """UTC nanoseconds of a date (local midnight) or a date and time (local unless it carries an offset).
+
+    where: name of the option, for the error. Raises RequestError.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise RequestError(
+            where, f"{text!r} is not a date; give 2026-06-01, 2026-06-01T08:00 or 2026-06-01T08:00+08:00"
+        ) from None
+    return to_ns(moment if moment.tzinfo else moment.replace(tzinfo=zone))
+
+
+def split(start_ns: int, end_ns: int, kind: Kind, zone: ZoneInfo) -> tuple[Span, ...]:
+    """The periods of one kind that cover [start_ns, end_ns), the outer ones cut to it and marked partial.
+
+    Neighbouring spans share their boundary; together they cover the request without hole or overlap.
+    Raises RequestError if the request is empty, reversed or absurdly long.
+    """
+    if end_ns <= start_ns:
+        raise RequestError("--to", f"{iso(end_ns, zone)} is not after --from {iso(start_ns, zone)}")
+    if (end_ns - start_ns) // (kind.shortest_s * NS_PER_S) > _MAX_SPANS:
+        raise RequestError("--period", f"{kind.value} cuts this request into more than {_MAX_SPANS} periods")
+    spans: list[Span] = []
+    cuts = _cuts(start_ns, kind, zone)
+    left = next(cuts)
+    for right in cuts:
+        inner = Span(max(left, start_ns), min(right, end_ns), left < start_ns or right > end_ns)
+        spans.append(inner)
+        left = right
+        if right >= end_ns:
+            break
+    return tuple(spans)
+
+
+def _cuts(start_ns: int, kind: Kind, zone: ZoneInfo) -> Iterator[int]:
+    """Period boundaries, from the last one at or before start_ns, without end."""
+    day = from_ns(start_ns, zone).date()
+    if kind is Kind.MONTH:
+        day = day.replace(day=1)
+        while True:
+            yield _midnight_ns(day, zone)
+            day = (day + timedelta(days=31)).replace(day=1)
+    if kind is Kind.DAY:
+        while True:
+            yield _midnight_ns(day, zone)
+            day += timedelta(days=1)
+    step_ns = kind.shortest_s * NS_PER_S
+    cut = _midnight_ns(day, zone)
+    cut += (start_ns - cut) // step_ns * step_ns
+    while True:
+        yield cut
+        cut += step_ns
+
+
+def _midnight_ns(day: date, zone: ZoneInfo) -> int:
+    return to_ns(datetime.combine(day, time(), zone))
