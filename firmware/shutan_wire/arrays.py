@@ -5,8 +5,12 @@ Boolean: u32 little-endian count, then bits, the first element in the highest bi
 
 import struct
 
-from shutan_wire.datatypes import BOOLEAN_ARRAY, DATETIME_ARRAY, INT8_ARRAY, STRING_ARRAY
+from shutan_wire.datatypes import BOOLEAN_ARRAY, DATETIME_ARRAY, INT8_ARRAY, STRING_ARRAY, name_of
 from shutan_wire.errors import WireError
+
+TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
+if TYPE_CHECKING:
+    from shutan_wire.model import Value
 
 LIMIT_ELEMENTS = 1_000_000
 
@@ -14,8 +18,12 @@ _CODES = "bhiqBHIQfd??Q"  # struct code by datatype - 22; 32 and 33 are not nume
 _SIZES = b"\x01\x02\x04\x08\x01\x02\x04\x08\x04\x08\x00\x00\x08"
 
 
-def unpack(datatype: int, data: bytes) -> "tuple[object, ...]":
-    """Elements of an array value; WireError if the bytes do not fit the datatype."""
+def unpack(datatype: int, data: "Value") -> "tuple[bool | int | float | str, ...]":
+    """Elements of an array value; a tuple is returned as it is. WireError if the bytes do not fit the datatype."""
+    if isinstance(data, tuple):
+        return data
+    if not isinstance(data, bytes):
+        raise WireError("value", "field does not fit " + name_of(datatype))
     if datatype == BOOLEAN_ARRAY:
         return _unpack_booleans(data)
     if datatype == STRING_ARRAY:
@@ -28,7 +36,7 @@ def unpack(datatype: int, data: bytes) -> "tuple[object, ...]":
     return struct.unpack("<" + str(len(data) // size) + _CODES[datatype - INT8_ARRAY], data)
 
 
-def _unpack_booleans(data: bytes) -> "tuple[object, ...]":
+def _unpack_booleans(data: bytes) -> "tuple[bool | int | float | str, ...]":
     if len(data) < 4:
         raise WireError("value", "boolean array without its count")
     count = struct.unpack("<I", data[:4])[0]
@@ -37,7 +45,7 @@ def _unpack_booleans(data: bytes) -> "tuple[object, ...]":
     return tuple([bool(data[4 + (index >> 3)] & (128 >> (index & 7))) for index in range(count)])
 
 
-def _unpack_strings(data: bytes) -> "tuple[object, ...]":
+def _unpack_strings(data: bytes) -> "tuple[bool | int | float | str, ...]":
     if not data:
         return ()
     if data[-1]:
@@ -48,7 +56,7 @@ def _unpack_strings(data: bytes) -> "tuple[object, ...]":
         raise WireError("value", "string array is not UTF-8") from None
 
 
-def pack(datatype: int, items: "tuple[object, ...]") -> bytes:
+def pack(datatype: int, items: "tuple[bool | int | float | str, ...]") -> bytes:
     """Bytes of an array value; WireError for an element that does not fit."""
     try:
         if datatype == BOOLEAN_ARRAY:
@@ -66,7 +74,7 @@ def pack(datatype: int, items: "tuple[object, ...]") -> bytes:
     return packed
 
 
-def _pack_booleans(items: "tuple[object, ...]") -> bytes:
+def _pack_booleans(items: "tuple[bool | int | float | str, ...]") -> bytes:
     bits = bytearray((len(items) + 7) // 8)
     for index, item in enumerate(items):
         if item is True:
@@ -76,7 +84,7 @@ def _pack_booleans(items: "tuple[object, ...]") -> bytes:
     return struct.pack("<I", len(items)) + bytes(bits)
 
 
-def _pack_strings(items: "tuple[object, ...]") -> bytes:
+def _pack_strings(items: "tuple[bool | int | float | str, ...]") -> bytes:
     packed = bytearray()
     for item in items:
         if not isinstance(item, str) or "\0" in item:

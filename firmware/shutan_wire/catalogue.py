@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         family: str
 
 else:
-    Metric = namedtuple("Metric", "id name quantity unit kind datatype low high family")
+    Metric = namedtuple("Metric", "id name quantity unit kind datatype low high family")  # noqa: PYI024  # no typing there
 
 FAMILIES = ("energy", "environment", "equipment", "node")
 KINDS = ("counter", "gauge", "state", "event")

@@ -2,7 +2,7 @@
 
 TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
 if TYPE_CHECKING:
-    from shutan_wire.model import Metric
+    from shutan_wire.model import Metric, Scalar
 
 
 class _Plain:
@@ -29,6 +29,7 @@ class MetaData(_Plain):
 
     def __init__(
         self,
+        *,
         is_multi_part: "bool | None" = None,
         content_type: "str | None" = None,
         size: "int | None" = None,
@@ -65,10 +66,10 @@ class DataSet(_Plain):
 
     __slots__ = ("columns", "rows", "types")
 
-    def __init__(self, columns: "list[str]", types: "list[int]", rows: "list[list[object]] | None" = None) -> None:
+    def __init__(self, columns: "list[str]", types: "list[int]", rows: "list[list[Scalar]] | None" = None) -> None:
         self.columns = columns
         self.types = types
-        self.rows = [] if rows is None else rows
+        self.rows: list[list[Scalar]] = [] if rows is None else rows
 
     def _fields(self) -> "tuple[object, ...]":
         return self.columns, self.types, self.rows
@@ -79,7 +80,7 @@ class Parameter(_Plain):
 
     __slots__ = ("datatype", "name", "value")
 
-    def __init__(self, name: "str | None" = None, datatype: "int | None" = None, value: object = None) -> None:
+    def __init__(self, name: "str | None" = None, datatype: "int | None" = None, value: "Scalar" = None) -> None:
         self.name = name
         self.datatype = datatype
         self.value = value

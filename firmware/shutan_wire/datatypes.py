@@ -2,6 +2,10 @@
 
 from shutan_wire.errors import WireError
 
+TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
+if TYPE_CHECKING:
+    from shutan_wire.model import Value
+
 UNKNOWN = 0
 INT8 = 1
 INT16 = 2
@@ -46,6 +50,8 @@ _NAMES = (
     " UInt8Array UInt16Array UInt32Array UInt64Array FloatArray DoubleArray BooleanArray StringArray DateTimeArray"
 )
 
+_KINDS = "-iiiiiiiiffbsisso" + "yyo--" + 13 * "a"  # i integer, f float, b, s, y bytes, o object, a array, by code
+_CLASSES: "dict[str, type]" = {"f": float, "b": bool, "s": str, "y": bytes}
 # bits of an integer datatype by its code, 0 = not an integer; codes 1..4 are the signed ones
 _BITS = b"\x00\x08\x10\x20\x40\x08\x10\x20\x40\x00\x00\x00\x00\x40"
 
@@ -78,48 +84,38 @@ def _integer(raw: int, bits: int, signed: bool) -> int:
     A negative number comes masked to its declared width or sign-extended to 32 or 64 bits. Anything else above the
     width is refused: cutting it off would turn it into another number without a trace.
     """
-    if raw < 0:
-        raise WireError("value", "negative in an unsigned field")
-    high = raw >> bits
-    if high and not (signed and high in ((1 << (32 - bits)) - 1 if bits < 32 else 0, (1 << (64 - bits)) - 1)):
-        raise WireError("value", str(raw) + " does not fit " + str(bits) + " bits")
-    number = raw & ((1 << bits) - 1)
-    negative = number >> (bits - 1)
-    if not signed:
-        return number
-    if high and not negative:
-        raise WireError("value", "sign-extended beyond " + str(bits) + " bits")
-    return number - (1 << bits) if negative else number
+    top = 1 << bits
+    if raw >= top and signed:
+        if bits < 32 and raw >> 32 == 0:
+            raw -= 1 << 32
+        elif bits < 64:
+            raw -= 1 << 64
+    elif signed and raw >= top >> 1:
+        raw -= top
+    low, high = (-(top >> 1), (top >> 1) - 1) if signed else (0, top - 1)
+    if low <= raw <= high:
+        return raw
+    raise WireError("value", "does not fit " + str(bits) + " bits")
 
 
-def resolve(datatype: int, raw: object) -> object:
+def resolve(datatype: int, raw: "Value") -> "Value":
     """Value of a raw field (as decoded without its datatype) under the datatype that the BIRTH declared.
 
     integers and DateTime -> int | Float, Double -> float | Boolean -> bool | String, Text, UUID -> str |
-    Bytes, File -> bytes | arrays -> tuple | DataSet, Template -> as they are. WireError if the field does not fit.
+    Bytes, File -> bytes | arrays -> tuple | DataSet, Template -> as they are. A value that is resolved already stays
+    as it is. WireError if the field does not fit.
     """
-    if datatype <= DATETIME and isinstance(raw, int) and not isinstance(raw, bool):
-        width = integer_width(datatype)
-        if width:
-            return _integer(raw, width[0], width[1])
-    elif datatype in (FLOAT, DOUBLE):
-        if isinstance(raw, float):
-            return raw
-    elif datatype == BOOLEAN:
-        if isinstance(raw, bool):
-            return raw
-    elif datatype in (STRING, TEXT, UUID):
-        if isinstance(raw, str):
-            return raw
-    elif INT8_ARRAY <= datatype <= DATETIME_ARRAY:
-        if isinstance(raw, (bytes, tuple)):
-            from shutan_wire.arrays import unpack  # late: few devices send arrays
+    kind = _KINDS[datatype] if 0 <= datatype <= LAST else "-"
+    if kind == "i":
+        if isinstance(raw, int) and not isinstance(raw, bool):
+            return _integer(raw, _BITS[datatype], datatype <= INT64)
+    elif kind == "a":
+        from shutan_wire.arrays import unpack  # late: few devices send arrays
 
-            return unpack(datatype, raw) if isinstance(raw, bytes) else raw
-    elif datatype in (BYTES, FILE):
-        if isinstance(raw, bytes):
+        return unpack(datatype, raw)
+    elif kind == "o":
+        if type(raw).__name__ == name_of(datatype):
             return raw
-    elif datatype in (DATASET, TEMPLATE):
-        if not isinstance(raw, (int, float, str, bytes)):
-            return raw
+    elif kind != "-" and isinstance(raw, _CLASSES[kind]):
+        return raw
     raise WireError("value", "field does not fit " + name_of(datatype))

@@ -7,6 +7,10 @@ from shutan_wire.decode import decode_metric
 from shutan_wire.errors import WireError
 from shutan_wire.model import Metric
 
+TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
+if TYPE_CHECKING:
+    from shutan_wire.model import Property, PropertySet, Scalar
+
 _METADATA = bytes((255, 0, 2, 0, 0, 2, 2, 2, 2))
 _PROPERTY_SET = bytes((255, 2, 2))
 _PROPERTY_SET_LIST = bytes((255, 2))
@@ -53,6 +57,16 @@ def _scalar(kind: int, value: "int | bytes") -> "int | float | bool | str":
     return protobuf.float64(value) if kind == 3 else protobuf.text(value)
 
 
+def _basic(datatype: int, content: "Scalar") -> "Scalar":
+    """Resolve a value of a basic datatype; None stays None."""
+    if content is None:
+        return None
+    value = resolve(datatype, content)
+    if isinstance(value, (bytes, tuple, DataSet, Template)):
+        raise WireError("value", "no basic datatype")
+    return value
+
+
 def _metadata(raw: bytes) -> MetaData:
     meta = MetaData()
     for number, value in protobuf.fields(raw, _METADATA):
@@ -75,12 +89,12 @@ def _metadata(raw: bytes) -> MetaData:
     return meta
 
 
-def _property_set(raw: bytes, depth: int) -> "dict[str, tuple[int, object]]":
+def _property_set(raw: bytes, depth: int) -> "PropertySet":
     """Properties by name as (type, value); a null property has the value None."""
     if depth < 0:
         raise WireError(".properties", "nested too deeply")
     keys: list[str] = []
-    values: list[tuple[int, object]] = []
+    values: list[tuple[int, Property]] = []
     for number, value in protobuf.fields(raw, _PROPERTY_SET):
         if number == 1:
             keys.append(protobuf.text(_bytes(value)))
@@ -88,13 +102,13 @@ def _property_set(raw: bytes, depth: int) -> "dict[str, tuple[int, object]]":
             values.append(_property(_bytes(value), depth))
     if len(keys) != len(values):
         raise WireError(".properties", str(len(keys)) + " keys but " + str(len(values)) + " values")
-    return dict(zip(keys, values))
+    return {key: values[index] for index, key in enumerate(keys)}
 
 
-def _property(raw: bytes, depth: int) -> "tuple[int, object]":
+def _property(raw: bytes, depth: int) -> "tuple[int, Property]":
     datatype = 0
     is_null = False
-    content: object = None
+    content: Property = None
     for number, value in protobuf.fields(raw, _PROPERTY):
         if number == 1:
             datatype = protobuf.uint32(_number(value))
@@ -113,8 +127,10 @@ def _property(raw: bytes, depth: int) -> "tuple[int, object]":
     elif datatype in (PROPERTY_SET, PROPERTY_SET_LIST):
         if not isinstance(content, dict if datatype == PROPERTY_SET else list):
             raise WireError(".properties", "value is no property set")
-    elif content is not None:
-        content = resolve(datatype, content)
+    elif isinstance(content, (dict, list)):
+        raise WireError(".properties", "property set under datatype " + str(datatype))
+    else:
+        content = _basic(datatype, content)
     return datatype, content
 
 
@@ -139,16 +155,16 @@ def _dataset(raw: bytes) -> DataSet:
     return DataSet(columns, types, [_row(row, types) for row in rows])
 
 
-def _row(raw: bytes, types: "list[int]") -> "list[object]":
+def _row(raw: bytes, types: "list[int]") -> "list[Scalar]":
     cells = protobuf.fields(raw, _ROW)
     if len(cells) != len(types):
         raise WireError(".dataset", "row of " + str(len(cells)) + " cells, " + str(len(types)) + " wanted")
-    row: list[object] = []
-    for datatype, (_, cell) in zip(types, cells):
+    row: list[Scalar] = []
+    for index, datatype in enumerate(types):
         content = None
-        for number, value in protobuf.fields(_bytes(cell), _CELL):
+        for number, value in protobuf.fields(_bytes(cells[index][1]), _CELL):
             content = _scalar(number - 1, value)
-        row.append(None if content is None else resolve(datatype, content))
+        row.append(_basic(datatype, content))
     return row
 
 
@@ -161,7 +177,7 @@ def _template(raw: bytes, depth: int) -> Template:
             template.version = protobuf.text(_bytes(value))
         elif number == 2:
             member = _bytes(value)
-            template.metrics.append(decode_metric(member, 0, len(member), depth))
+            template.metrics.append(decode_metric(member, 0, len(member), depth, {}))
         elif number == 3:
             template.parameters.append(_parameter(_bytes(value)))
         elif number == 4:
@@ -173,7 +189,7 @@ def _template(raw: bytes, depth: int) -> Template:
 
 def _parameter(raw: bytes) -> Parameter:
     parameter = Parameter()
-    content: object = None
+    content: Scalar = None
     for number, value in protobuf.fields(raw, _PARAMETER):
         if number == 1:
             parameter.name = protobuf.text(_bytes(value))
@@ -181,7 +197,5 @@ def _parameter(raw: bytes) -> Parameter:
             parameter.datatype = protobuf.uint32(_number(value))
         else:
             content = _scalar(number - 3, value)
-    if content is not None and parameter.datatype:
-        content = resolve(parameter.datatype, content)
-    parameter.value = content
+    parameter.value = _basic(parameter.datatype, content) if parameter.datatype else content
     return parameter

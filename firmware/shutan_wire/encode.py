@@ -77,7 +77,7 @@ def _value(buf: bytearray, pos: int, datatype: int, image: "bytes | bytearray | 
         buf[pos + 1] = 1
         return pos + 2
     width = _WIDTHS[datatype] if 0 <= datatype < len(_WIDTHS) else 0
-    if datatype == FLOAT or datatype == DOUBLE:  # noqa: PLR1714  # a tuple would be built on the heap
+    if datatype == FLOAT or datatype == DOUBLE:  # noqa: PLR1714, SIM109  # a tuple would be built on the heap
         buf[pos] = 0x65 if datatype == FLOAT else 0x69
         while width:
             pos += 1
@@ -156,7 +156,7 @@ class Writer:
         self._buf[self.pos] = 0x18
         self.pos = _varint(self._buf, self.pos + 1, number)
 
-    def metric(
+    def metric(  # noqa: PLR0917  # positional: keywords cost a node time at every call
         self,
         alias: int,
         ts_hi: int,
@@ -188,7 +188,9 @@ class Writer:
             pos = self._limit + 1
         self._close(pos)
 
-    def metric_int(self, alias: int, ts_hi: int, ts_lo: int, hi: int, lo: int, historical: bool = False) -> None:
+    def metric_int(  # noqa: PLR0917  # positional: keywords cost a node time at every call
+        self, alias: int, ts_hi: int, ts_lo: int, hi: int, lo: int, historical: bool = False
+    ) -> None:
         """Metric of a DATA with the UInt64 (or DateTime) value hi * 2**21 + lo, such as `Store/Record`."""
         buf = self._buf
         start = self.pos
@@ -206,7 +208,7 @@ class Writer:
             pos = self._limit + 1
         self._close(pos)
 
-    def named(
+    def named(  # noqa: PLR0917  # positional: keywords cost a node time at every call
         self,
         name: str,
         alias: "int | None",
@@ -228,7 +230,9 @@ class Writer:
             pos = self._limit + 1
         self._wrap(start, pos)
 
-    def named_int(self, name: str, alias: "int | None", ts_hi: int, ts_lo: int, datatype: int, value: int) -> None:
+    def named_int(  # noqa: PLR0917  # positional: keywords cost a node time at every call
+        self, name: str, alias: "int | None", ts_hi: int, ts_lo: int, datatype: int, value: int
+    ) -> None:
         """Metric of a BIRTH or a command with an integer or Boolean value >= 0."""
         width = _WIDTHS[datatype]
         if datatype in (FLOAT, DOUBLE) or not width or value < 0 or (value >> 8 * width):
@@ -243,7 +247,9 @@ class Writer:
             pos = self._limit + 1
         self._wrap(start, pos)
 
-    def text(self, name: str, alias: "int | None", ts_hi: int, ts_lo: int, value: str, datatype: int = STRING) -> None:
+    def text(  # noqa: PLR0917  # positional: keywords cost a node time at every call
+        self, name: str, alias: "int | None", ts_hi: int, ts_lo: int, value: str, datatype: int = STRING
+    ) -> None:
         """Metric of a BIRTH with a string value."""
         start = self.pos
         try:

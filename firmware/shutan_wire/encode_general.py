@@ -15,7 +15,7 @@ from shutan_wire.model import Metric
 TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
 if TYPE_CHECKING:
     from shutan_wire.compound import Parameter
-    from shutan_wire.model import Payload
+    from shutan_wire.model import Payload, Property, PropertySet, Scalar, Value
 
 _UINT64_MAX = 0xFFFFFFFFFFFFFFFF
 
@@ -109,7 +109,7 @@ def _metric(metric: Metric, datatypes: bool) -> bytearray:
     return out
 
 
-def _value(out: bytearray, value: object, datatype: "int | None", datatypes: bool) -> None:
+def _value(out: bytearray, value: "Value", datatype: "int | None", datatypes: bool) -> None:
     """Value field of a metric: the six common kinds, then bytes, arrays, DataSet, Template."""
     if isinstance(value, DataSet):
         _composite(datatype, dt.DATASET)
@@ -134,7 +134,7 @@ def _composite(datatype: "int | None", wanted: int) -> None:
         raise WireError("value", "does not fit its datatype")
 
 
-def _guess(value: object) -> int:
+def _guess(value: "Scalar") -> int:
     """Datatype for a value without one: the widest of its kind, so that nothing is cut."""
     if isinstance(value, bool):
         return dt.BOOLEAN
@@ -143,7 +143,7 @@ def _guess(value: object) -> int:
     return dt.DOUBLE if isinstance(value, float) else dt.STRING
 
 
-def _scalar(out: bytearray, base: int, value: object, datatype: "int | None") -> None:
+def _scalar(out: bytearray, base: int, value: "Scalar", datatype: "int | None") -> None:
     """One-of of int, long, float, double, boolean, string, whose first field number is `base`."""
     code = _guess(value) if datatype is None else datatype
     width = dt.integer_width(code)
@@ -168,7 +168,7 @@ def _scalar(out: bytearray, base: int, value: object, datatype: "int | None") ->
         raise WireError("value", "does not fit " + dt.name_of(code))
 
 
-def _checked(value: object, bits: int, signed: bool) -> int:
+def _checked(value: "Scalar", bits: int, signed: bool) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise WireError("value", "no integer")
     low = -(1 << (bits - 1)) if signed else 0
@@ -205,7 +205,7 @@ def _metadata(meta: MetaData) -> bytearray:
     return out
 
 
-def _property_set(properties: "dict[str, tuple[int, object]]") -> bytearray:
+def _property_set(properties: "PropertySet") -> bytearray:
     out = bytearray()
     for name in properties:
         _string(out, 1, name, "properties")
@@ -214,7 +214,7 @@ def _property_set(properties: "dict[str, tuple[int, object]]") -> bytearray:
     return out
 
 
-def _property(datatype: int, value: object) -> bytearray:
+def _property(datatype: int, value: "Property") -> bytearray:
     out = bytearray()
     _uint(out, 1, datatype, "properties")
     if value is None:
@@ -246,7 +246,8 @@ def _dataset(table: DataSet) -> bytearray:
         if len(row) != len(table.types):
             raise WireError("value", "as many cells as columns wanted")
         inner = bytearray()
-        for datatype, value in zip(table.types, row):
+        for index, datatype in enumerate(table.types):
+            value = row[index]
             cell = bytearray()
             if value is not None:
                 _scalar(cell, _CELL_BASE, value, datatype)

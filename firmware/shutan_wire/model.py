@@ -2,7 +2,14 @@
 
 TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
 if TYPE_CHECKING:
-    from shutan_wire.compound import MetaData
+    from typing import TypeAlias
+
+    from shutan_wire.compound import DataSet, MetaData, Template
+
+    Scalar: TypeAlias = "bool | int | float | str | None"
+    Value: TypeAlias = "Scalar | bytes | tuple[bool | int | float | str, ...] | DataSet | Template"
+    PropertySet: TypeAlias = "dict[str, tuple[int, Property]]"
+    Property: TypeAlias = "Scalar | PropertySet | list[PropertySet]"
 
 
 class Metric:
@@ -36,12 +43,13 @@ class Metric:
         alias: "int | None" = None,
         timestamp: "int | None" = None,
         datatype: "int | None" = None,
-        value: object = None,
+        value: "Value" = None,
+        *,
         is_historical: bool = False,
         is_transient: bool = False,
         is_null: bool = False,
         metadata: "MetaData | None" = None,
-        properties: "dict[str, tuple[int, object]] | None" = None,
+        properties: "PropertySet | None" = None,
     ) -> None:
         self.name = name
         self.alias = alias

@@ -109,6 +109,7 @@ def connect(
     clean: bool = True,
     username: "str | None" = None,
     password: "str | bytes | None" = None,
+    *,
     will: "tuple[str, bytes, int, bool] | None" = None,
 ) -> bytes:
     """CONNECT, 3.1. will = (topic, payload, qos, retain)."""
@@ -138,6 +139,7 @@ def publish(
     qos: int = 0,
     retain: bool = False,
     packet_id: int = 0,
+    *,
     dup: bool = False,
 ) -> bytes:
     """PUBLISH, 3.3. A packet id is needed for QoS 1 and 2 only."""
@@ -147,7 +149,7 @@ def publish(
     return _packet(first, _topic(topic) + (_packet_id(packet_id) if qos else b"") + payload)
 
 
-def publish_head(
+def publish_head(  # noqa: PLR0917  # positional: keywords cost a node time at every call
     buf: bytearray, topic_bytes: bytes, payload_len: int, qos: int = 0, retain: bool = False, packet_id: int = 0
 ) -> int:
     """Write the header of a PUBLISH into buf from 0 and return its length; the payload is sent after it.

@@ -67,6 +67,17 @@ def float64(raw: bytes) -> float:
     return struct.unpack("<d", raw)[0]
 
 
+def read_length(data: bytes, pos: int, end: int) -> "tuple[int, int]":
+    """(first, last + 1) of the bytes behind a length at pos; WireError if they reach beyond end."""
+    size = data[pos]
+    pos += 1
+    if size > 127:
+        size, pos = read_varint(data, pos - 1)
+    if size > end - pos:
+        raise WireError("", "field beyond the end of its message")
+    return pos, pos + size
+
+
 def read_field(data: bytes, pos: int, end: int) -> "tuple[int, int | bytes, int]":
     """(tag, value, next position) of one field; value: int of a varint, else the raw bytes.
 
@@ -83,16 +94,13 @@ def read_field(data: bytes, pos: int, end: int) -> "tuple[int, int | bytes, int]
             raise WireError("", "field beyond the end of its message")
         return tag, number, pos
     if wire == LENGTH:
-        size, pos = read_varint(data, pos)
-    elif wire == FIXED32:
-        size = 4
-    elif wire == FIXED64:
-        size = 8
+        pos, stop = read_length(data, pos, end)
+    elif wire in (FIXED32, FIXED64):
+        stop = pos + (4 if wire == FIXED32 else 8)
+        if stop > end:
+            raise WireError("", "field beyond the end of its message")
     else:
         raise WireError("", "wire type " + str(wire) + " is not in use")
-    stop = pos + size
-    if stop > end:
-        raise WireError("", "field beyond the end of its message")
     return tag, data[pos:stop], stop
 
 
