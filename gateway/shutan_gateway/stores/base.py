@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from shutan_gateway.errors import StoreUnavailable
 
@@ -15,7 +16,7 @@ __all__ = ["BOOT_MASK", "MAX_INT", "MAX_NS", "MIN_INT", "MIN_NS", "Rejected", "S
 
 MAX_INT = 2**63 - 1
 MIN_INT = -(2**63)
-# InfluxDB keeps the two ends of the signed range for itself (models.MinNanoTime, MaxNanoTime); every store uses its range.
+# InfluxDB keeps the two ends of the signed range for itself (models.MinNanoTime, MaxNanoTime); so do all.
 MAX_NS = 2**63 - 2
 MIN_NS = -(2**63) + 2
 # A boot id is 64 random bits and no store has unsigned integers: every store keeps the low 63 bits.
@@ -25,18 +26,20 @@ BOOT_MASK = 2**63 - 1
 class StoreRefused(StoreUnavailable):
     """The store answers, but not as configured (credentials, database, not a store file).
 
-    The rows are kept and offered again, since a person can mend it while the gateway runs; the message says what to mend.
+    The rows are kept and offered again, since a person can mend it while the gateway runs; the message says what.
     """
 
 
-class Rejected(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Rejected:
     """A row that this store will never take. `reason` is `<class>: <detail>`; the class is one of a small set."""
 
     index: int
     reason: str
 
 
-class Written(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Written:
     """Outcome of one write call.
 
     | field         | meaning |
