@@ -1,8 +1,24 @@
-"""Spool: the gateway's durable queue, append-only segment files of raw records."""
+"""Spool: the gateway's durable queue, append-only segment files of raw records (layout: segment.py).
+
+One writer (intake), many readers (delivery). A batch is one group; a group is durable after one fdatasync, and only
+then readers see it and nodes hear of it. A process never appends to a file of an earlier one: it starts the next
+segment, whose first ordinal also says where its predecessor ends, so whatever a failed write left behind that is void.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import threading
+import time
+from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
+
+from shutan_gateway import segment as layout
+from shutan_gateway.disk import Disk
+from shutan_gateway.errors import SpoolFull, SpoolWriteError
+from shutan_gateway.segment import FIRST_GROUP, Header, SpoolRecord
+from shutan_gateway.spool_open import Segment, Tail, open_segments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -10,11 +26,14 @@ if TYPE_CHECKING:
 
     from shutan_gateway.counters import Counters
 
-__all__ = ["BIRTH", "DATA", "GAP", "Position", "Spool", "SpoolRecord"]
+__all__ = ["BIRTH", "DATA", "GAP", "ORIGIN", "Position", "Spool", "SpoolRecord"]
 
 DATA = 1  # NDATA or DDATA with samples
 BIRTH = 2  # NBIRTH or DBIRTH of a foreign node: its values are samples too
 GAP = 3  # gap record of an own node: numbers that will never come
+
+_KEPT_SEGMENTS = 1  # whole segments kept below the slowest store: recent times for the conflict rule after a restart
+_DAMAGE_NOTES = 10_000  # damaged places remembered, so that every store's reader counts each once
 
 
 class Position(NamedTuple):
@@ -29,50 +48,201 @@ class Position(NamedTuple):
     ordinal: int
 
 
-class SpoolRecord(NamedTuple):
-    """One accepted message as it came, with what is needed to decode it by itself.
+ORIGIN = Position(0, 0, 0)
 
-    schema_id: the birth that explains it (registry); session_id: store id and boot id (registry), 0 = foreign node;
-    record: record number of the node's store, 0 = none; received_ms: gateway's UTC ms;
-    sub_ns: digits 0..999999 added below the millisecond where a conflict was kept; raw: Sparkplug payload.
-    """
 
-    kind: int
-    schema_id: int
-    session_id: int
-    record: int
-    received_ms: int
-    sub_ns: int
-    raw: bytes
+class _Writing(NamedTuple):
+    """The segment being written: descriptor, its number, preallocated size."""
+
+    descriptor: int
+    number: int
+    size: int
 
 
 class Spool:
     """Writer for one thread (intake), readers for many (delivery)."""
 
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        segment_bytes: int,
+        max_bytes: int,
+        counters: Counters,
+        disk: Disk,
+        segments: list[Segment],
+    ) -> None:
+        self._folder = folder
+        self._segment_bytes = segment_bytes
+        self._max_bytes = max_bytes
+        self._counters = counters
+        self._disk = disk
+        self._changed = threading.Condition()
+        self._segments = segments  # guarded by _changed; ascending numbers
+        self._writing: _Writing | None = None
+        self._end: Position = ORIGIN
+        self._written: Position = ORIGIN
+        self._floor: Position = ORIGIN
+        self._closed = False
+        self._damaged: set[Position] = set()
+
     @classmethod
     def open(
-        cls, path: Path, *, segment_bytes: int, max_bytes: int, counters: Counters, now_ms: Callable[[], int]
+        cls,
+        folder: Path,
+        *,
+        segment_bytes: int,
+        max_bytes: int,
+        counters: Counters,
+        disk: Disk | None = None,
+        durable: Position = ORIGIN,
     ) -> Spool:
-        """Open or create the spool folder; cuts a torn tail, counts what is damaged, never refuses to start."""
-        raise NotImplementedError
+        """Open or create the spool folder; cuts a torn tail, counts what is damaged, never refuses to start.
+
+        durable: the newest position that the registry knows; nothing before it is a torn tail, whatever it looks like.
+        """
+        disk = disk or Disk()
+        folder.mkdir(parents=True, exist_ok=True)
+        segments, tail = open_segments(folder, disk, durable.ordinal)
+        if tail.torn:
+            counters.inc("shutan_spool_torn_total")
+        spool = cls(
+            folder, segment_bytes=segment_bytes, max_bytes=max_bytes, counters=counters, disk=disk, segments=segments
+        )
+        spool._start_at(tail, durable)
+        return spool
+
+    def _start_at(self, tail: Tail, durable: Position) -> None:
+        end = Position(tail.number, tail.offset, tail.ordinal)
+        if durable.ordinal > end.ordinal:
+            # Files that the registry counted on are gone: the numbers between are damaged, never used again.
+            end = Position(max(end.segment, durable.segment), end.offset, durable.ordinal)
+        self._end = self._written = end
+        self._show_size()
 
     @property
     def first(self) -> Position:
         """Oldest position still held."""
-        raise NotImplementedError
+        with self._changed:
+            return _start_of(self._segments[0]) if self._segments else self._end
 
     @property
     def end(self) -> Position:
         """Durable end: everything before it survives a power cut."""
-        raise NotImplementedError
+        with self._changed:
+            return self._end
 
     def append_batch(self, records: Sequence[SpoolRecord]) -> Position:
-        """Write one group; readers see it after `sync`. Raises SpoolFull or SpoolWriteError, then nothing was added."""
-        raise NotImplementedError
+        """Write one group; readers see it after `sync`. Raises SpoolFull or SpoolWriteError, then nothing was added.
+
+        Without a `sync` in between, a batch that starts a new segment syncs the ones before it.
+        """
+        if not records:
+            return self._written
+        try:
+            group, at = self._encoded(records)
+            assert self._writing is not None  # noqa: S101 - _encoded opened it
+            self._disk.write(self._writing.descriptor, group, at)
+        except OSError as error:
+            raise self._failure(error, "write") from error
+        number = self._writing.number
+        self._written = Position(number, at + len(group), self._written.ordinal + len(records))
+        return self._written
+
+    def _encoded(self, records: Sequence[SpoolRecord]) -> tuple[bytes, int]:
+        """The group's bytes and offset, in a segment with room for it."""
+        if self._writing is not None:
+            at = self._written.offset
+            group = layout.encode_group(records, self._written.ordinal, layout.seed_of(self._writing.number))
+            if at + len(group) <= self._writing.size:
+                return group, at
+            self.sync()
+            self._finish_segment()
+        need = FIRST_GROUP + 64 + sum(len(record.raw) + 48 for record in records)
+        self._writing = self._next_segment(max(self._segment_bytes, need))
+        return layout.encode_group(records, self._written.ordinal, layout.seed_of(self._writing.number)), FIRST_GROUP
 
     def sync(self, on_durable: Callable[[], None] | None = None) -> Position:
-        """One fdatasync; then `on_durable` (counters), then readers see the new end. Raises SpoolWriteError."""
-        raise NotImplementedError
+        """One fdatasync; then `on_durable` (counters), then readers see the new end. Raises SpoolWriteError.
+
+        After a failure nobody knows what the disk holds (the kernel may drop the dirty pages and report success next
+        time), so the segment is given up at its last durable group and the caller appends the batch again.
+        """
+        if self._writing is None or self._written == self._end:
+            return self._end
+        try:
+            self._disk.sync_data(self._writing.descriptor)
+        except OSError as error:
+            self._written = self._end
+            self._finish_segment()
+            raise self._failure(error, "sync") from error
+        self._counters.inc("shutan_spool_syncs_total")
+        if on_durable is not None:
+            on_durable()
+        with self._changed:
+            self._end = self._written
+            self._changed.notify_all()
+        return self._end
+
+    def _next_segment(self, size: int) -> _Writing:
+        self._make_room(size)
+        number = max(self._end.segment, self._segments[-1].number if self._segments else 0) + 1
+        path = self._folder / f"{number:010d}.seg"
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()  # what an earlier failure of this very step left; the list says that it holds nothing
+        descriptor = self._disk.create(path, size)
+        ordinal = self._written.ordinal
+        try:
+            self._disk.write(descriptor, layout.encode_header(Header(number, ordinal, time.time_ns() // 1_000_000)), 0)
+            self._disk.sync_data(descriptor)
+            self._disk.sync_folder(self._folder)
+        except OSError:
+            self._disk.close(descriptor)
+            with contextlib.suppress(OSError):
+                path.unlink()
+            raise
+        with self._changed:
+            self._segments = [*self._segments, Segment(number, path, ordinal, size)]
+        self._show_size()
+        return _Writing(descriptor, number, size)
+
+    def _make_room(self, size: int) -> None:
+        if self.held_bytes + size > self._max_bytes:
+            self._drop(self._floor, 0)
+        if self.held_bytes + size > self._max_bytes:
+            self._counters.inc("shutan_spool_errors_total", kind="limit")
+            raise SpoolFull(f"spool limit of {self._max_bytes} bytes reached in {self._folder}")
+
+    def _finish_segment(self) -> None:
+        """Close the segment being written and give its unused space back."""
+        writing, self._writing = self._writing, None
+        if writing is None:
+            return
+        self._disk.close(writing.descriptor)
+        used = self._written.offset if self._written.segment == writing.number else FIRST_GROUP
+        with self._changed:
+            path = self._segments[-1].path
+        with contextlib.suppress(OSError):
+            self._disk.truncate(path, used)
+            with self._changed:
+                self._segments = [*self._segments[:-1], self._segments[-1]._replace(size=used)]
+        self._show_size()
+
+    def _failure(self, error: OSError, step: str) -> SpoolFull | SpoolWriteError:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            self._counters.inc("shutan_spool_errors_total", kind="full")
+            return SpoolFull(f"no space left for the spool in {self._folder}")
+        self._counters.inc("shutan_spool_errors_total", kind=step)
+        return SpoolWriteError(f"{step} of the spool in {self._folder} failed: {error.strerror or error}")
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of all segment files, preallocated space included."""
+        with self._changed:
+            return sum(segment.size for segment in self._segments)
+
+    def _show_size(self) -> None:
+        self._counters.set("shutan_spool_bytes", self.held_bytes)
 
     def read(self, position: Position, max_bytes: int) -> tuple[list[SpoolRecord], Position]:
         """Whole groups from `position` up to the durable end, about `max_bytes` of them, at least one if there is one.
@@ -81,16 +251,123 @@ class Spool:
         counts them as dead. A position below `first` continues at `first` (same arithmetic).
         Nothing new: ([], position).
         """
-        raise NotImplementedError
+        with self._changed:
+            end, segments = self._end, self._segments
+        records: list[SpoolRecord] = []
+        room = max_bytes
+        while room > 0 and position.ordinal < end.ordinal:
+            here, following = _segment_of(segments, position.ordinal)
+            cut = min(end, _start_of(following)) if following is not None else end
+            if here is None:
+                position = cut
+                continue
+            if position.segment != here.number:
+                position = Position(here.number, FIRST_GROUP, position.ordinal)
+            taken, after = self._read_segment(here, position, cut, room)
+            records += taken
+            room -= max(1, after.offset - position.offset)
+            position = cut if after.ordinal >= cut.ordinal else after
+        return records, position
+
+    def _read_segment(
+        self, here: Segment, position: Position, cut: Position, room: int
+    ) -> tuple[list[SpoolRecord], Position]:
+        """Groups of one segment; `cut` is where its content ends (its own durable end, or the next segment's start)."""
+        limit = cut.offset if cut.segment == here.number else here.size
+        seed = layout.seed_of(here.number)
+        data = self._load(here, position.offset, min(room, limit - position.offset))
+        head = layout.parse_head(data, 0, seed)
+        if head is not None and head[0] > len(data) and position.offset + head[0] <= limit:
+            data = self._load(here, position.offset, head[0])
+        records: list[SpoolRecord] = []
+        at, ordinal = 0, position.ordinal
+        while ordinal < cut.ordinal:
+            group = layout.parse_group(data, at, seed)
+            if group is None:
+                break
+            after = group.ordinal + len(group.records)
+            if after > ordinal:  # else the place was lost and the segment is walked from its start
+                records += group.records
+                ordinal = after
+            at = group.stop
+        if at == 0:
+            return self._recover(here, position, cut, limit)
+        return records, Position(here.number, position.offset + at, ordinal)
+
+    def _recover(
+        self, here: Segment, position: Position, cut: Position, limit: int
+    ) -> tuple[list[SpoolRecord], Position]:
+        """The group at `position` is damaged: keep its whole records, count the others once."""
+        data = self._load(here, position.offset, limit - position.offset)
+        seed = layout.seed_of(here.number)
+        group = layout.recover_group(data, 0, len(data), seed)
+        head = layout.parse_head(data, group.stop, seed)
+        after = group.following
+        if after is None:
+            after = cut.ordinal if head is None else head[2]
+        after = max(min(after, cut.ordinal), position.ordinal)
+        records = group.records[: after - position.ordinal]
+        lost = after - position.ordinal - len(records)
+        if lost > 0 and self._is_news(position):
+            self._counters.inc("shutan_spool_damaged_total", lost)
+        if group.stop >= len(data):
+            after = cut.ordinal
+        return records, Position(here.number, position.offset + group.stop, after)
+
+    def _is_news(self, place: Position) -> bool:
+        with self._changed:
+            if place in self._damaged or len(self._damaged) >= _DAMAGE_NOTES:
+                return False
+            self._damaged.add(place)
+            return True
+
+    def _load(self, here: Segment, offset: int, size: int) -> bytes:
+        try:
+            return self._disk.read(here.path, offset, max(0, size))
+        except OSError:  # a file deleted or unreadable below us is damage like any other
+            return b""
 
     def wait(self, position: Position, timeout_s: float) -> bool:
         """Block until durable data is beyond `position` (True) or the time is over or the spool is closed (False)."""
-        raise NotImplementedError
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._end.ordinal > position.ordinal, timeout_s)
+            return self._end.ordinal > position.ordinal
 
     def drop_below(self, position: Position) -> int:
-        """Delete whole segments below `position`; returns how many."""
-        raise NotImplementedError
+        """Delete whole segments below `position` except the newest of them; returns how many."""
+        self._floor = max(self._floor, position)
+        return self._drop(position, _KEPT_SEGMENTS)
+
+    def _drop(self, position: Position, kept: int) -> int:
+        with self._changed:
+            old = [s for s in self._segments if s.number < position.segment and not self._is_writing(s.number)]
+            doomed = old[: len(old) - kept] if kept else old
+            self._segments = self._segments[len(doomed) :]
+        for segment in doomed:
+            with contextlib.suppress(OSError):
+                segment.path.unlink()
+        if doomed:
+            self._show_size()
+        return len(doomed)
+
+    def _is_writing(self, number: int) -> bool:
+        return self._writing is not None and self._writing.number == number
 
     def close(self) -> None:
         """Wake all waiters and close the files; what was not synced is not durable."""
-        raise NotImplementedError
+        self._written = self._end
+        self._finish_segment()
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+
+def _start_of(segment: Segment) -> Position:
+    return Position(segment.number, FIRST_GROUP, segment.first_ordinal)
+
+
+def _segment_of(segments: Sequence[Segment], ordinal: int) -> tuple[Segment | None, Segment | None]:
+    """The segment that holds a record and the one behind it; of segments that start alike the later one counts."""
+    index = bisect_right(segments, ordinal, key=lambda segment: segment.first_ordinal)
+    following = segments[index] if index < len(segments) else None
+    return (segments[index - 1] if index else None), following
