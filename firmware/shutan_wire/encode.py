@@ -4,7 +4,7 @@
 raw bytes, times and record numbers in halves (`epoch`). `encode_payload` is the general one, for any `Payload`.
 """
 
-from shutan_wire.datatypes import BOOLEAN, DOUBLE, FLOAT, STRING
+from shutan_wire.datatypes import BOOLEAN, DOUBLE, FLOAT, INT64, STRING, TEXT, UUID
 from shutan_wire.errors import WireError
 from shutan_wire.quality import GOOD
 
@@ -55,17 +55,24 @@ def _image(buf: bytearray, pos: int, image: "bytes | bytearray", offset: int, wi
     last = offset + width - 1
     while last > offset and not image[last]:
         last -= 1
-    bits = 0  # bits waiting in held
-    held = 0
-    while offset <= last:
-        held |= image[offset] << bits
+    held = image[offset]
+    bits = 8  # bits waiting in held, 14 at most between two bytes
+    while offset < last:
         offset += 1
-        bits += 8
-        while bits >= 7 and (offset <= last or held > 127):
+        held |= image[offset] << bits
+        bits += 1
+        buf[pos] = held & 127 | 128
+        pos += 1
+        held >>= 7
+        if bits == 14 and (offset < last or held > 127):
             buf[pos] = held & 127 | 128
             pos += 1
             held >>= 7
-            bits -= 7
+            bits = 7
+    while held > 127:
+        buf[pos] = held & 127 | 128
+        held >>= 7
+        pos += 1
     buf[pos] = held
     return pos + 1
 
@@ -76,8 +83,12 @@ def _value(buf: bytearray, pos: int, datatype: int, image: "bytes | bytearray | 
         buf[pos] = 0x38
         buf[pos + 1] = 1
         return pos + 2
-    width = _WIDTHS[datatype] if 0 <= datatype < len(_WIDTHS) else 0
-    if datatype == FLOAT or datatype == DOUBLE:  # noqa: PLR1714, SIM109  # a tuple would be built on the heap
+    width = _width(datatype)
+    if datatype == BOOLEAN:
+        buf[pos] = 0x70
+        buf[pos + 1] = 1 if image[offset] else 0
+        return pos + 2
+    if FLOAT <= datatype <= DOUBLE:
         buf[pos] = 0x65 if datatype == FLOAT else 0x69
         while width:
             pos += 1
@@ -85,14 +96,16 @@ def _value(buf: bytearray, pos: int, datatype: int, image: "bytes | bytearray | 
             offset += 1
             width -= 1
         return pos + 1
-    if datatype == BOOLEAN:
-        buf[pos] = 0x70
-        buf[pos + 1] = 1 if image[offset] else 0
-        return pos + 2
-    if not width:
-        raise WireError("encode", "no image of datatype " + str(datatype))
     buf[pos] = 0x58 if width == 8 else 0x50
     return _image(buf, pos + 1, image, offset, width)
+
+
+def _width(datatype: int) -> int:
+    """Bytes of a value image; WireError for a datatype that has none."""
+    width = _WIDTHS[datatype] if 0 <= datatype < len(_WIDTHS) else 0
+    if not width:
+        raise WireError("encode", "no image of datatype " + str(datatype))
+    return width
 
 
 def _quality(buf: bytearray, pos: int, quality: int) -> int:
@@ -113,8 +126,12 @@ def _quality(buf: bytearray, pos: int, quality: int) -> int:
     return _varint(buf, pos + 4, quality)
 
 
-def _text(buf: bytearray, pos: int, tag: int, data: bytes) -> int:
+def _text(buf: bytearray, pos: int, tag: int, text: str) -> int:
     """Write a string field."""
+    try:
+        data = text.encode()
+    except ValueError:
+        raise WireError("encode", "string not encodable in UTF-8") from None
     buf[pos] = tag
     pos = _varint(buf, pos + 1, len(data))
     for byte in data:
@@ -146,7 +163,7 @@ class Writer:
             self._buf[pos] = 0x08
             pos = _halves(self._buf, pos + 1, ts_hi, ts_lo)
         except IndexError:
-            pos = self._limit + 1
+            raise self._full(0, None, 0) from None
         self._close(pos)
 
     def seq(self, number: int) -> None:
@@ -181,14 +198,24 @@ class Writer:
                 pos += 2
             if quality != GOOD:
                 pos = _quality(buf, pos, quality)
-            pos = _value(buf, pos, datatype, image, offset)
+            if datatype == FLOAT and image is not None:  # most of what a node sends
+                buf[pos] = 0x65
+                buf[pos + 1] = image[offset]
+                buf[pos + 2] = image[offset + 1]
+                buf[pos + 3] = image[offset + 2]
+                buf[pos + 4] = image[offset + 3]
+                pos += 5
+            else:
+                pos = _value(buf, pos, datatype, image, offset)
             buf[start] = 0x12
             buf[start + 1] = pos - start - 2  # at most 46
         except IndexError:
-            pos = self._limit + 1
-        self._close(pos)
+            raise self._full(datatype, image, offset) from None
+        if pos > self._limit:
+            raise WireError("encode", "buffer full")
+        self.pos = pos
 
-    def metric_int(  # noqa: PLR0917  # positional: keywords cost a node time at every call
+    def metric_int(  # noqa: PLR0917  # as above
         self, alias: int, ts_hi: int, ts_lo: int, hi: int, lo: int, historical: bool = False
     ) -> None:
         """Metric of a DATA with the UInt64 (or DateTime) value hi * 2**21 + lo, such as `Store/Record`."""
@@ -205,10 +232,10 @@ class Writer:
             buf[start] = 0x12
             buf[start + 1] = pos - start - 2
         except IndexError:
-            pos = self._limit + 1
+            raise self._full(0, None, 0) from None
         self._close(pos)
 
-    def named(  # noqa: PLR0917  # positional: keywords cost a node time at every call
+    def named(  # noqa: PLR0917  # as above
         self,
         name: str,
         alias: "int | None",
@@ -227,15 +254,16 @@ class Writer:
                 pos = _quality(self._buf, pos, quality)
             pos = _value(self._buf, pos, datatype, image, offset)
         except IndexError:
-            pos = self._limit + 1
+            raise self._full(datatype, image, offset) from None
         self._wrap(start, pos)
 
-    def named_int(  # noqa: PLR0917  # positional: keywords cost a node time at every call
+    def named_int(  # noqa: PLR0917  # as above
         self, name: str, alias: "int | None", ts_hi: int, ts_lo: int, datatype: int, value: int
     ) -> None:
         """Metric of a BIRTH or a command with an integer or Boolean value >= 0."""
-        width = _WIDTHS[datatype]
-        if datatype in (FLOAT, DOUBLE) or not width or value < 0 or (value >> 8 * width):
+        width = _width(datatype)
+        bits = 1 if datatype == BOOLEAN else 8 * width - (1 if datatype <= INT64 else 0)
+        if FLOAT <= datatype <= DOUBLE or value < 0 or value >> bits:
             raise WireError("encode", str(value) + " does not fit datatype " + str(datatype))
         buf = self._buf
         start = self.pos
@@ -244,24 +272,32 @@ class Writer:
             buf[pos] = 0x70 if datatype == BOOLEAN else 0x58 if width == 8 else 0x50
             pos = _varint(buf, pos + 1, value)
         except IndexError:
-            pos = self._limit + 1
+            raise self._full(0, None, 0) from None
         self._wrap(start, pos)
 
-    def text(  # noqa: PLR0917  # positional: keywords cost a node time at every call
+    def text(  # noqa: PLR0917  # as above
         self, name: str, alias: "int | None", ts_hi: int, ts_lo: int, value: str, datatype: int = STRING
     ) -> None:
-        """Metric of a BIRTH with a string value."""
+        """Metric of a BIRTH with a string value (String, Text or UUID)."""
+        if datatype not in (STRING, TEXT, UUID):
+            raise WireError("encode", "datatype " + str(datatype) + " is no string")
         start = self.pos
         try:
-            pos = _text(self._buf, self._title(name, alias, ts_hi, ts_lo, datatype), 0x7A, value.encode())
+            pos = _text(self._buf, self._title(name, alias, ts_hi, ts_lo, datatype), 0x7A, value)
         except IndexError:
-            pos = self._limit + 1
+            raise self._full(0, None, 0) from None
         self._wrap(start, pos)
+
+    def _full(self, datatype: int, image: "bytes | bytearray | None", offset: int) -> WireError:
+        """Error for an index beyond one of the two buffers."""
+        if image is not None and not 0 <= offset <= len(image) - _width(datatype):
+            return WireError("encode", "image too short")
+        return WireError("encode", "buffer full")
 
     def _title(self, name: str, alias: "int | None", ts_hi: int, ts_lo: int, datatype: int) -> int:
         """Name, alias, timestamp and datatype of a metric; two bytes are left for its tag and length."""
         buf = self._buf
-        pos = _text(buf, self.pos + 2, 0x0A, name.encode())
+        pos = _text(buf, self.pos + 2, 0x0A, name)
         if alias is not None:
             buf[pos] = 0x10
             pos = _varint(buf, pos + 1, alias)
@@ -295,6 +331,23 @@ class Writer:
 def _stamp(buf: bytearray, pos: int, alias: int, ts_hi: int, ts_lo: int) -> int:
     """Write alias and timestamp of a metric."""
     buf[pos] = 0x10
-    pos = _varint(buf, pos + 1, alias)
-    buf[pos] = 0x18
-    return _halves(buf, pos + 1, ts_hi, ts_lo)
+    pos += 1
+    while alias > 127:
+        buf[pos] = alias & 127 | 128
+        alias >>= 7
+        pos += 1
+    buf[pos] = alias
+    buf[pos + 1] = 0x18
+    pos += 2
+    if ts_hi:
+        buf[pos] = ts_lo & 127 | 128
+        buf[pos + 1] = ts_lo >> 7 & 127 | 128
+        buf[pos + 2] = ts_lo >> 14 | 128
+        pos += 3
+        ts_lo = ts_hi
+    while ts_lo > 127:
+        buf[pos] = ts_lo & 127 | 128
+        ts_lo >>= 7
+        pos += 1
+    buf[pos] = ts_lo
+    return pos + 1

@@ -4,6 +4,8 @@ A record is one DATA message as the node keeps it, numbered 1, 2, 3 ... per node
 unless said. The gateway acknowledges the highest contiguous record that its disk holds.
 """
 
+from shutan_wire.errors import WireError
+
 BDSEQ = "bdSeq"  # Int64, NBIRTH and the will
 REBIRTH = "Node Control/Rebirth"  # Boolean
 
@@ -37,5 +39,10 @@ GAP_UNSAVED_ID = 244
 
 
 def alias_of(device_index: int, metric_id: int) -> int:
-    """Alias of a metric: device_index 0 = the node, 1.. = its devices in the order of the configuration."""
+    """Alias of a metric: device_index 0 = the node, 1.. = its devices in the order of the configuration.
+
+    WireError above device 65535 or metric id 255: `Writer` takes an alias as it is.
+    """
+    if not (0 <= device_index <= 65535 and 0 <= metric_id < ALIAS_STEP):
+        raise WireError("alias", "device " + str(device_index) + " metric " + str(metric_id))
     return device_index * ALIAS_STEP + metric_id
