@@ -20,6 +20,7 @@ check: setup ## lint, format, types (CPython and MicroPython), layers, house rul
 	.venv/bin/ruff format --check .
 	.venv/bin/basedpyright
 	.venv/bin/basedpyright -p firmware
+	.venv/bin/basedpyright -p tests/peers
 	.venv/bin/lint-imports
 	$(PYTHON) -m pytest -q tests/test_house.py
 
