@@ -128,10 +128,14 @@ class FactorTable:
 
     def __init__(self, rows: Iterable[Factor]) -> None:
         self._rows: dict[str, Factor] = {}
+        self._of_region: dict[tuple[str, str, str], list[Factor]] = {}
+        self._of_subject: dict[tuple[str, str, str], list[Factor]] = {}
         for row in rows:
             if row.id in self._rows:
                 raise FactorError(row.id, "the id stands twice in the factor table")
             self._rows[row.id] = row
+            self._of_region.setdefault((row.category, row.parameter, row.region), []).append(row)
+            self._of_subject.setdefault((row.category, row.subject, row.parameter), []).append(row)
 
     @classmethod
     def parse(cls, text: str, where: str) -> FactorTable:
@@ -178,9 +182,8 @@ class FactorTable:
         named = f"{kind[0]}/{kind[1]} for {kind[2]} {year}"
         issued = {
             row.valid_from.year: row
-            for row in self._rows.values()
-            if (row.category, row.parameter, row.region) == kind
-            and row.valid_from is not None
+            for row in self._of_region.get(kind, [])
+            if row.valid_from is not None
             and row.issued is not None
             and row.issued <= as_of
             and row.valid_from.year <= year
@@ -194,12 +197,8 @@ class FactorTable:
 
     def _fuel_row(self, family: str, fuel: str, parameter: str, unit: str, day: date) -> Factor:
         named = f"{family} {fuel} {parameter}"
-        rows = [
-            row
-            for row in self._rows.values()
-            if row.id.startswith(f"{family}-")
-            and (row.category, row.subject, row.parameter) == ("combustion", fuel, parameter)
-        ]
+        candidates = self._of_subject.get(("combustion", fuel, parameter), [])
+        rows = [row for row in candidates if row.id.startswith(f"{family}-")]
         if not rows:
             raise FactorError(named, "no such factor in the table")
         valid = [row for row in rows if row.serves(day)]

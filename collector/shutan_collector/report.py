@@ -1,0 +1,179 @@
+"""The energy report: every meter's consumption per period, and the carbon ledger under it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from shutan_collector.carbon import Accountant, not_accounted, scope_of
+from shutan_collector.counter import Counter, Installed
+from shutan_collector.energy import Estimate, MeterEnergy, measure
+from shutan_collector.factors import FactorTable, packaged_factors
+from shutan_collector.ledger import LedgerLine, Unvalued
+from shutan_collector.periods import NS_PER_S, Kind, from_ns, split
+from shutan_collector.registers import RegisterRule, Samples, track
+from shutan_collector.series.base import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from shutan_collector.ledger import Scope
+    from shutan_collector.series.base import SeriesReader
+    from shutan_collector.site import Installation, Meter, Site
+
+__all__ = ["MeterReport", "Report", "build_energy_report"]
+
+_MARGIN_NS = 3600 * NS_PER_S  # beyond the tolerance: the readings that confirm what happened at the very boundary
+
+
+@dataclass(frozen=True, slots=True)
+class MeterReport:
+    """One meter: its consumption in the report's periods, and in its scope's ledger lines if it has a scope."""
+
+    meter: Meter
+    energy: MeterEnergy
+    bad_quality: int
+    lines: tuple[LedgerLine, ...]
+    unvalued: tuple[Unvalued, ...]
+    not_accounted: str
+
+    @property
+    def complete(self) -> bool:
+        """Whether the whole request is measured, exactly, and valued where it has to be."""
+        total = self.energy.total
+        return total.value is not None and total.exact and not self.unvalued and not self.not_accounted
+
+    def carbon_g(self, start_ns: int, end_ns: int) -> int:
+        """Sum of the ledger lines that lie inside an interval, grams."""
+        return sum(line.emission_g for line in self.lines if start_ns <= line.start_ns and line.end_ns <= end_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """An energy report over [start_ns, end_ns); the same inputs give the same report, bit for bit.
+
+    as_of   report date that decides which factors were issued
+    """
+
+    site: Site
+    start_ns: int
+    end_ns: int
+    kind: Kind
+    as_of: date
+    estimate: Estimate
+    meters: tuple[MeterReport, ...]
+
+    @property
+    def lines(self) -> tuple[LedgerLine, ...]:
+        """All ledger lines, by meter, then time."""
+        return tuple(line for item in self.meters for line in item.lines)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every meter that emits is complete."""
+        return all(item.complete for item in self.meters if scope_of(item.meter) or item.not_accounted)
+
+    @property
+    def provisional(self) -> bool:
+        """Whether any line uses a factor 暂用."""
+        return any(line.provisional for line in self.lines)
+
+    def emission_g(self, scope: Scope | None = None) -> int:
+        """Sum of the ledger lines of a scope, or of all, grams."""
+        return sum(line.emission_g for line in self.lines if scope in {None, line.scope})
+
+    def meter(self, meter_id: str) -> MeterReport:
+        """The report of one meter; KeyError if the site has none of that id."""
+        for item in self.meters:
+            if item.meter.id == meter_id:
+                return item
+        raise KeyError(meter_id)
+
+
+def build_energy_report(
+    site: Site,
+    reader: SeriesReader,
+    start_ns: int,
+    end_ns: int,
+    kind: Kind,
+    *,
+    estimate: Estimate = Estimate.NONE,
+    as_of: date | None = None,
+    factors: FactorTable | None = None,
+) -> Report:
+    """Read, count and value one site over [start_ns, end_ns).
+
+    as_of     report date; None = today, but never before the end of the report
+    factors   None = the packaged table
+
+    Raises RequestError, StoreUnavailableError, SeriesError, FactorError.
+    """
+    if as_of is None:
+        as_of = max(datetime.now(UTC).astimezone(site.zone).date(), from_ns(end_ns, site.zone).date())
+    accountant = Accountant(site, factors or packaged_factors(), as_of)
+    spans = split(start_ns, end_ns, kind, site.zone)
+    hours = spans if kind is Kind.HOUR else split(start_ns, end_ns, Kind.HOUR, site.zone)
+    tolerance_ns = site.tolerance_s * NS_PER_S
+    meters: list[MeterReport] = []
+    for meter in site.tree():
+        counter, bad_quality = _read(site, meter, reader, start_ns, end_ns)
+        interval_ns = meter.interval_s * NS_PER_S if meter.interval_s else None
+        energy = measure(counter, spans, tolerance_ns, interval_ns, estimate)
+        lines: list[LedgerLine | Unvalued] = []
+        if scope_of(meter):
+            hourly = energy if hours is spans else measure(counter, hours, tolerance_ns, interval_ns, estimate)
+            flows = sorted((*hourly.periods, *hourly.unallocated), key=lambda flow: flow.start_ns)
+            lines = [line for flow in flows if (line := accountant.line(meter, flow)) is not None]
+        meters.append(
+            MeterReport(
+                meter=meter,
+                energy=energy,
+                bad_quality=bad_quality,
+                lines=tuple(line for line in lines if isinstance(line, LedgerLine)),
+                unvalued=tuple(line for line in lines if isinstance(line, Unvalued)),
+                not_accounted=not_accounted(meter),
+            )
+        )
+    return Report(site, start_ns, end_ns, kind, as_of, estimate, tuple(meters))
+
+
+def _read(site: Site, meter: Meter, reader: SeriesReader, start_ns: int, end_ns: int) -> tuple[Counter, int]:
+    """The meter's joined counter around the request, and how many readings had a bad quality."""
+    margin_ns = site.tolerance_s * NS_PER_S + _MARGIN_NS
+    window = (max(0, start_ns - margin_ns), end_ns + margin_ns)
+    installed: list[Installed] = []
+    bad_quality = 0
+    for item in meter.installations:
+        begin, end = _within(item, window)
+        if begin >= end:
+            continue
+        samples = reader.read(Source(meter.family, site.id, item.node, item.device), meter.metric, begin, end)
+        bad_quality += samples.bad_quality
+        sealed_start = item.start_register is not None and begin == item.start_ns
+        sealed_end = item.end_register is not None and end == item.end_ns
+        seals = [(item.start_ns, item.start_register)] if sealed_start else []
+        seals += [(item.end_ns, item.end_register)] if sealed_end else []
+        readings = _with_seals(samples, seals)
+        installed.append(
+            Installed(
+                item.source, track(readings, RegisterRule(item.span, item.max_per_hour)), sealed_start, sealed_end
+            )
+        )
+    return Counter(installed), bad_quality
+
+
+def _within(item: Installation, window: tuple[int, int]) -> tuple[int, int]:
+    begin = window[0] if item.start_ns is None else max(window[0], item.start_ns)
+    end = window[1] if item.end_ns is None else min(window[1], item.end_ns)
+    return begin, end
+
+
+def _with_seals(samples: Samples, seals: Iterable[tuple[int | None, int | None]]) -> Samples:
+    """The samples and the registers that the swap record states, as readings of their own."""
+    stated = [(t_ns, value) for t_ns, value in seals if t_ns is not None and value is not None]
+    return Samples(
+        [*samples.times_ns, *(t_ns for t_ns, _ in stated)],
+        [*samples.values, *(value for _, value in stated)],
+        samples.bad_quality,
+    )

@@ -1,0 +1,35 @@
+"""Series readers, chosen by the address of the store."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+from shutan_collector.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shutan_collector.series.base import SeriesReader
+
+__all__ = ["open_reader"]
+
+# Kind of store -> module and factory; imported when it is first asked for.
+_KINDS: Final = {
+    "sqlite": ("shutan_collector.series.sqlite", "SqliteReader"),
+    "influxdb1": ("shutan_collector.series.influxql", "InfluxqlReader"),
+}
+
+
+def open_reader(address: str) -> SeriesReader:
+    """The reader for `sqlite:PATH` or `influxdb1:http://HOST:PORT/DATABASE`.
+
+    Raises RequestError for an address that says nothing, StoreUnavailableError if the store cannot be opened.
+    """
+    kind, _, rest = address.partition(":")
+    if kind not in _KINDS or not rest:
+        accepted = "sqlite:PATH or influxdb1:http://HOST:PORT/DATABASE"
+        raise RequestError("--store", f"{address!r} is not a store address; give {accepted}")
+    module, name = _KINDS[kind]
+    factory: Callable[[str], SeriesReader] = getattr(import_module(module), name)
+    return factory(rest)
