@@ -1,0 +1,1 @@
+"""The simulated site: a Sichuan liquor distillery."""
