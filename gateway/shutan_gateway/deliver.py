@@ -1,29 +1,84 @@
-"""Delivery: one thread per store takes spool records from its own position to the store, each exactly once."""
+"""Delivery: one thread per store takes spool records from its own position to the store.
+
+A batch is read, decoded and written; the rows that the store refuses become dead letters; then position and totals are
+committed together. A crash anywhere in between repeats the batch, which changes nothing in the store. What a store
+cannot take now waits in the spool: intake never waits for a store, and one store never waits for another.
+
+Totals count spool records: a record with any refused row is `dead`, the others are `stored`, and what is behind the
+position is pending, so that accepted = stored + dead + pending at every moment.
+"""
 
 from __future__ import annotations
 
+import logging
+import threading
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from shutan_gateway.backoff import Backoff
+from shutan_gateway.dead_letters import DeadLetters, Letter, record_letter, row_letter
+from shutan_gateway.errors import Refusal, RetryLater, StoreUnavailable
+from shutan_gateway.stores.base import StoreRefused
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from shutan_gateway.backoff import Backoff
     from shutan_gateway.counters import Counters
-    from shutan_gateway.rows import RowReader
-    from shutan_gateway.spool import Position, Spool
+    from shutan_gateway.rows import Row, RowReader
+    from shutan_gateway.spool import Position, Spool, SpoolRecord
     from shutan_gateway.state import State
     from shutan_gateway.stores.base import Store
 
 __all__ = ["Deliverer", "Limits"]
 
+log = logging.getLogger(__name__)
+
+_IDLE_S = 0.5  # how long the thread sleeps in the spool before it looks whether it should stop
+
+
+class _Stopped(Exception):  # noqa: N818 - no fault: the thread was asked to end
+    """The thread leaves a batch that is not committed; it is repeated at the next start."""
+
 
 class Limits(NamedTuple):
-    """Bounds of one batch and of the dead-letter files."""
+    """Bounds of one batch and of the dead-letter files.
+
+    linger_s: shortest time from one small batch to the next, which bounds commits per second where data trickles in;
+    a batch that is full is followed by the next at once.
+    """
 
     batch_bytes: int = 1_000_000
     batch_rows: int = 5_000
+    linger_s: float = 0.1
     dead_file_bytes: int = 16_000_000
     dead_files: int = 4
+
+
+class _Batch:
+    """Spool records as rows: `owners[i]` is the record that row i came from; `dead` are the records that gave none."""
+
+    __slots__ = ("dead", "letters", "owners", "rows")
+
+    def __init__(self, records: Sequence[SpoolRecord], reader: RowReader) -> None:
+        self.rows: list[Row] = []
+        self.owners: list[int] = []
+        self.dead: set[int] = set()
+        self.letters: list[Letter] = []
+        for index, record in enumerate(records):
+            try:
+                rows = reader.rows(record)
+            except Refusal as refusal:
+                self.dead.add(index)
+                self.letters.append(record_letter(record, str(refusal)))
+                continue
+            self.rows += rows
+            self.owners += [index] * len(rows)
+
+    def refuse(self, index: int, reason: str) -> None:
+        """Row `index` will never be stored."""
+        self.dead.add(self.owners[index])
+        self.letters.append(row_letter(self.rows[index], reason))
 
 
 class Deliverer:
@@ -40,23 +95,158 @@ class Deliverer:
         dead_dir: Path,
         limits: Limits | None = None,
         backoff: Backoff | None = None,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
-        raise NotImplementedError
+        self._store = store
+        self._spool = spool
+        self._reader = reader
+        self._state = state
+        self._counters = counters
+        self._limits = limits or Limits()
+        self._backoff = backoff or Backoff()
+        self._now_ms = now_ms
+        self._dead = DeadLetters(
+            dead_dir,
+            store.name,
+            counters,
+            file_bytes=self._limits.dead_file_bytes,
+            files=self._limits.dead_files,
+        )
+        self._position = state.position_of(store.name)
+        self._rows_at_once = self._limits.batch_rows
+        self._trouble: RetryLater | None = None
+        self._said = False
+        self._lost_at_s = 0.0
+        self._next_at_s = 0.0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"deliver-{store.name}", daemon=True)
 
     @property
     def position(self) -> Position:
         """Committed position: everything before it is stored or a dead letter."""
-        raise NotImplementedError
+        return self._position
 
     @property
     def trouble(self) -> str | None:
         """Why nothing is delivered now, one line; None while the store takes rows."""
-        raise NotImplementedError
+        trouble = self._trouble
+        return None if trouble is None else str(trouble)
 
     def start(self) -> None:
         """Start the thread."""
-        raise NotImplementedError
+        self._counters.set("shutan_store_up", 1, store=self._store.name)
+        self._thread.start()
 
     def stop(self, timeout_s: float = 10.0) -> bool:
         """Ask the thread to end after the write in progress, wait for it and close the store; True when it ended."""
-        raise NotImplementedError
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            return False
+        self._store.close()
+        return True
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                try:
+                    self._deliver_once()
+                except RetryLater as error:
+                    self._pause(error)
+            except _Stopped:
+                return
+            except Exception:  # the thread's top level: a defect is said and counted, and nothing is skipped
+                log.exception("delivery failed unexpectedly", extra={"store": self._store.name})
+                self._counters.inc("shutan_thread_restarts_total", thread=self._thread.name)
+                self._stopping.wait(self._backoff.next_s())
+
+    def _deliver_once(self) -> None:
+        """Deliver one batch, or wait for records. Raises RetryLater or _Stopped; then nothing is committed."""
+        name = self._store.name
+        self._stopping.wait(self._next_at_s - time.monotonic())
+        started_s = time.monotonic()
+        self._next_at_s = started_s + self._limits.linger_s
+        records, end = self._spool.read(self._position, self._limits.batch_bytes)
+        if end == self._position:
+            self._counters.set("shutan_store_oldest_pending_seconds", 0, store=name)
+            self._spool.wait(self._position, _IDLE_S)
+            return
+        if records:
+            age_s = max(0, self._now_ms() - records[0].received_ms) / 1000
+            self._counters.set("shutan_store_oldest_pending_seconds", age_s, store=name)
+        batch = _Batch(records, self._reader)
+        self._write(batch)
+        self._commit(batch, len(records), end)
+        if sum(len(record.raw) for record in records) >= self._limits.batch_bytes // 2:
+            self._next_at_s = started_s
+
+    def _write(self, batch: _Batch) -> None:
+        """Offer all rows to the store, in parts that shrink when it breaks off, so that any small progress counts."""
+        start = 0
+        while start < len(batch.rows):
+            part = batch.rows[start : start + self._rows_at_once]
+            self._counters.inc("shutan_store_requests_total", store=self._store.name)
+            try:
+                written = self._store.write(part)
+            except StoreUnavailable as error:
+                if not isinstance(error, StoreRefused):
+                    self._rows_at_once = max(1, self._rows_at_once // 2)
+                if start == 0:
+                    raise  # read again later, when more rows may help the store to tell a bad row from a bad request
+                self._pause(error)
+                continue
+            for entry in written.rejected:
+                batch.refuse(start + entry.index, entry.reason)
+            self._counters.inc(
+                "shutan_store_rows_total", written.accepted - len(written.rejected), store=self._store.name
+            )
+            start += written.accepted
+            self._rows_at_once = min(self._limits.batch_rows, self._rows_at_once * 2)
+            if written.retry_after_s is not None:
+                self._sleep(self._backoff.next_s(written.retry_after_s))
+
+    def _commit(self, batch: _Batch, records: int, end: Position) -> None:
+        """Dead letters first, then position and totals in one transaction. Raises RetryLater; the batch is repeated."""
+        if batch.letters:
+            self._dead.write(batch.letters)
+        damaged = end.ordinal - self._position.ordinal - records
+        dead = len(batch.dead)
+        self._state.commit_delivery(self._store.name, end, stored=records - dead, dead=dead + damaged)
+        self._position = end
+        self._dead.committed()
+        for letter in batch.letters:
+            reason = letter.reason.partition(":")[0]
+            self._counters.inc("shutan_store_dead_rows_total", store=self._store.name, reason=reason)
+        self._note_success()
+
+    def _note_success(self) -> None:
+        """A batch is committed: if the store was lost, say once that it is back and after how long."""
+        self._backoff.reset()
+        if self._trouble is None:
+            return
+        self._trouble = None
+        self._counters.set("shutan_store_up", 1, store=self._store.name)
+        if self._said:
+            self._said = False
+            log.warning("store %s is back after %.1f s", self._store.name, time.monotonic() - self._lost_at_s)
+
+    def _pause(self, error: RetryLater) -> None:
+        """Note that delivery is held up, say it once, and wait. Raises _Stopped."""
+        name = self._store.name
+        self._counters.inc("shutan_store_retries_total", store=name)
+        # A store that asks for a moment, once, is healthy; a cause that only a person can mend is said when it appears.
+        moment = error.retry_after_s is not None and self._trouble is None
+        for_a_person = isinstance(error, StoreRefused) and not isinstance(self._trouble, StoreRefused)
+        if self._trouble is None:
+            self._lost_at_s = time.monotonic()
+            self._counters.set("shutan_store_up", 0, store=name)
+        if for_a_person or not (self._said or moment):
+            self._said = True
+            log.warning("store %s takes nothing now, its records wait in the spool: %s", name, error)
+        self._trouble = error
+        self._sleep(self._backoff.next_s(error.retry_after_s))
+
+    def _sleep(self, wait_s: float) -> None:
+        if self._stopping.wait(wait_s):
+            raise _Stopped

@@ -1,0 +1,163 @@
+"""Dead letters: what a store refused for good, with the reason, as JSON lines that a person or a program can read.
+
+    data_dir/dead/<store>.jsonl          the newest; <store>.1.jsonl is older, up to <store>.<files - 1>.jsonl
+    {"reason": "...", "row": {...}}      a row as it was offered to the store
+    {"reason": "...", "record": {...}}   a spool record that could not be decoded, with its raw payload in hex
+
+The size is bounded: the oldest file goes, and its letters are counted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from shutan_gateway.errors import RetryLater
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from shutan_gateway.counters import Counters
+    from shutan_gateway.rows import Row
+    from shutan_gateway.spool import SpoolRecord
+
+__all__ = ["DeadLetters", "Letter", "record_letter", "row_letter"]
+
+
+class Letter(NamedTuple):
+    """One dead letter: `kind` is "row" or "record", `body` what was refused."""
+
+    reason: str
+    kind: str
+    body: Mapping[str, object]
+
+    def line(self) -> bytes:
+        """The letter as one line of JSON, with its end."""
+        return _json({"reason": self.reason, self.kind: self.body}) + b"\n"
+
+    def digest(self) -> bytes:
+        """Identity of what was refused; a second refusal may be worded differently."""
+        return hashlib.blake2b(_json({self.kind: self.body}), digest_size=16).digest()
+
+
+def row_letter(row: Row, reason: str) -> Letter:
+    """The letter for a row that a store refused."""
+    body: dict[str, object] = {
+        "family": row.family,
+        "site": row.site,
+        "node": row.node,
+        "device": row.device,
+        "t_ns": row.t_ns,
+        "record": row.record,
+        "boot": row.boot,
+        "received_ms": row.received_ms,
+        "metrics": {name: _plain(value) for name, value in zip(row.metrics, row.values, strict=False)},
+    }
+    if row.qualities:
+        body["qualities"] = dict(row.qualities)
+    return Letter(reason, "row", body)
+
+
+def record_letter(record: SpoolRecord, reason: str) -> Letter:
+    """The letter for a spool record that gave no rows."""
+    return Letter(reason, "record", {**record._asdict(), "raw": record.raw.hex()})
+
+
+def _plain(value: object) -> object:
+    """A value that JSON has: NaN and infinities as text."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _json(tree: Mapping[str, object]) -> bytes:
+    # A lone surrogate becomes its \udXXX escape, which is JSON too.
+    return json.dumps(tree, ensure_ascii=False, allow_nan=False, default=str).encode("utf-8", "backslashreplace")
+
+
+class DeadLetters:
+    """The dead-letter files of one store, used by its delivery thread."""
+
+    def __init__(self, folder: Path, store: str, counters: Counters, *, file_bytes: int, files: int) -> None:
+        self._folder = folder
+        self._store = store
+        self._counters = counters
+        self._file_bytes = file_bytes
+        self._files = files
+        # Letters on disk whose delivery is not committed: a repeat of the batch does not write them again.
+        self._uncommitted: set[bytes] | None = None
+
+    def path(self, age: int = 0) -> Path:
+        """File of an age, 0 = the newest."""
+        return self._folder / (f"{self._store}.{age}.jsonl" if age else f"{self._store}.jsonl")
+
+    def write(self, letters: Iterable[Letter]) -> None:
+        """Make letters durable; those already written since the last `committed` are left out. Raises RetryLater."""
+        try:
+            if self._uncommitted is None:
+                self._uncommitted = self._open()
+            fresh = {letter.digest(): letter for letter in letters}
+            lines = [letter.line() for digest, letter in fresh.items() if digest not in self._uncommitted]
+            if lines:
+                self._append(lines)
+                self._uncommitted.update(fresh)
+        except OSError as error:
+            self._uncommitted = None
+            raise RetryLater(f"dead letters {self.path()}: {error.strerror or error}") from error
+
+    def committed(self) -> None:
+        """The delivery of all letters so far is committed, so none of them comes again."""
+        if self._uncommitted:
+            self._uncommitted.clear()
+
+    def _open(self) -> set[bytes]:
+        """Cut a torn last line (its letter was never committed) and learn what is in the newest file."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self.path()
+        if not path.is_file():
+            return set()
+        data = path.read_bytes()
+        whole = data.rfind(b"\n") + 1
+        if whole < len(data):
+            os.truncate(path, whole)
+        return set(filter(None, map(_digest_of_line, data[:whole].splitlines())))
+
+    def _append(self, lines: list[bytes]) -> None:
+        path = self.path()
+        size = path.stat().st_size if path.is_file() else 0
+        if size and size + sum(map(len, lines)) > self._file_bytes:
+            self._rotate()
+            size = 0
+        with path.open("ab", buffering=0) as file:
+            file.write(b"".join(lines))
+            os.fsync(file.fileno())
+        if not size:
+            _sync_folder(self._folder)
+
+    def _rotate(self) -> None:
+        oldest = self.path(self._files - 1)
+        if oldest.is_file():
+            lost = oldest.read_bytes().count(b"\n")
+            self._counters.inc("shutan_store_dead_letters_dropped_total", lost, store=self._store)
+        for age in range(self._files - 1, 0, -1):
+            if self.path(age - 1).is_file():
+                self.path(age - 1).replace(self.path(age))
+
+
+def _digest_of_line(line: bytes) -> bytes | None:
+    try:
+        tree = json.loads(line)
+        kind = "row" if "row" in tree else "record"
+        return Letter("", kind, tree[kind]).digest()
+    except (ValueError, TypeError, KeyError):  # not ours: a person may have edited the file
+        return None
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
