@@ -1,0 +1,43 @@
+"""InfluxDB 1.x and 2.x, and servers that speak their write API. See README.md in this folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from shutan_gateway.config import read_secret
+from shutan_gateway.counters import HELP
+from shutan_gateway.stores.influxdb.store import InfluxStore
+from shutan_gateway.stores.influxdb.transport import ClientTransport, HttpTransport
+
+if TYPE_CHECKING:
+    from shutan_gateway.config import InfluxStoreConfig
+    from shutan_gateway.counters import Counters
+    from shutan_gateway.stores.influxdb.transport import Transport
+
+__all__ = ["InfluxStore", "create"]
+
+HELP.setdefault("shutan_store_omitted_values_total", "values that a mirror cannot hold (strings, integers above 2^53)")
+
+
+def create(config: InfluxStoreConfig, counters: Counters) -> InfluxStore:
+    """Factory named in the table of stores. Raises ConfigError for a secret, StartError for a missing package."""
+    return InfluxStore(config.name, _transport(config), counters, mirror=config.mirror)
+
+
+def _transport(config: InfluxStoreConfig) -> Transport:
+    if config.version == 1:
+        user = None
+        if config.username is not None and config.password_file is not None:
+            user = (config.username, read_secret(config.password_file, "password_file"))
+        return HttpTransport(
+            config.url, cast("str", config.database), timeout_s=config.timeout_s, gzip=config.gzip, user=user
+        )
+    token = read_secret(config.token_file, "token_file") if config.token_file is not None else None
+    return ClientTransport(
+        config.url,
+        cast("str", config.org),
+        cast("str", config.bucket),
+        timeout_s=config.timeout_s,
+        gzip=config.gzip,
+        token=token,
+    )

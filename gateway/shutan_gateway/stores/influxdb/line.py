@@ -1,0 +1,188 @@
+"""Line protocol from rows: one line per device and sample time, `family,device=,node=,site= fields t_ns`.
+
+| part        | rule |
+|-------------|------|
+| measurement | the family |
+| tags        | device ("-" for the node itself), node, site; nothing else, so that a repeat lands on the same point |
+| fields      | metrics, `<metric>_q` where quality is not good, `record`, `boot` (low 63 bits), `received_ms` |
+| integers    | `<digits>i`, exact |
+| floats      | the shortest text that gives the same double back; Float gauges of the catalogue get nine significant |
+|             | digits: the same float32 back, written three times faster, and what a person expects to see |
+| booleans    | True, False |
+| strings     | in quotes, quotes and backslashes escaped by a backslash |
+
+Names: comma, equals sign and space are escaped by a backslash, as the protocol has it. Parsers disagree about the other
+signs that mean something (backslash, quotes, control characters), so those travel as `%XX`; `name_of` gives the name
+back. Own ids and catalogue names contain none of them.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import TYPE_CHECKING, Final, cast
+
+from shutan_gateway.stores.base import BOOT_MASK
+from shutan_gateway.stores.shapes import Shape, ShapeCache, quality_field
+from shutan_wire import catalogue
+from shutan_wire.datatypes import FLOAT
+
+if TYPE_CHECKING:
+    from shutan_gateway.rows import Row, Value
+
+__all__ = ["NODE_DEVICE", "LineEncoder", "RowFault", "coded", "device_of", "field_type", "name_of"]
+
+NODE_DEVICE: Final = "-"
+_HEADS: Final = 65_536
+_EXACT_IN_DOUBLE: Final = 2**53
+
+_UNSAFE: Final = re.compile(r'[\x00-\x1f\x7f"\\]|%(?=[0-9A-Fa-f]{2})')
+_UNSAFE_IN_MEASUREMENT: Final = re.compile(r'[\x00-\x20\x7f"\\,=#]|%(?=[0-9A-Fa-f]{2})')
+_CODED: Final = re.compile("%([0-9A-Fa-f]{2})")
+_ESCAPED: Final = re.compile("([,= ])")
+_QUOTED: Final = re.compile(r'(["\\])')
+_FIELD_TYPES: Final[dict[type, str]] = {bool: "boolean", int: "integer", float: "float", str: "string"}
+
+
+class RowFault(Exception):  # noqa: N818 - a verdict on a row, caught by the store
+    """A row that has no line; the message is the reason `<class>: <detail>`."""
+
+
+def coded(name: str) -> str:
+    """A tag value or field name as the store keeps it: `%XX` for the signs that parsers disagree about."""
+    return _UNSAFE.sub(_as_code, name)
+
+
+def _as_code(match: re.Match[str]) -> str:
+    return f"%{ord(match[0]):02X}"
+
+
+def name_of(text: str) -> str:
+    """The name behind a tag value or field name that was read from the store; the other direction of `coded`."""
+    return _CODED.sub(lambda match: chr(int(match[1], 16)), text)
+
+
+def device_of(tag: str) -> str:
+    """The device behind a `device` tag, "" for the node itself."""
+    return "" if tag == NODE_DEVICE else name_of(tag)
+
+
+def field_type(kind: type) -> str:
+    """InfluxDB's name for the field type that a Python type is written as."""
+    return _FIELD_TYPES[kind]
+
+
+def _key(name: str) -> str:
+    return _ESCAPED.sub(r"\\\1", coded(name))
+
+
+def _head(row: Row) -> str:
+    """Measurement and tags, tags sorted by name as the store likes them. Raises RowFault for ids that make none."""
+    if not (row.family and row.site and row.node):
+        raise RowFault("id: family, site and node may not be empty")
+    device = "%2D" if row.device == NODE_DEVICE else _key(row.device) or NODE_DEVICE
+    measurement = _UNSAFE_IN_MEASUREMENT.sub(_as_code, row.family)
+    head = f"{measurement},device={device},node={_key(row.node)},site={_key(row.site)}"
+    try:
+        head.encode()
+    except UnicodeEncodeError as error:
+        raise RowFault("id: family, site, node and device must be valid text") from error
+    return head
+
+
+class _Layout:
+    """The fields of one shape as format strings: `short` for values that survive nine digits, `exact` for all."""
+
+    __slots__ = ("_narrow", "_pack", "_strings", "exact", "short")
+
+    def __init__(self, shape: Shape) -> None:
+        narrow = [i for i, kind in enumerate(shape.types) if kind is float and _is_float32(shape.metrics[i])]
+        keys = [_key(metric).replace("%", "%%") for metric in shape.metrics]
+        tail = [f"{_key(quality_field(metric)).replace('%', '%%')}=%di" for metric in shape.qualities]
+        forms = [_FORMS[kind] for kind in shape.types]
+        self.exact = ",".join([f"{key}={form}" for key, form in zip(keys, forms, strict=True)] + tail)
+        for index in narrow:
+            forms[index] = "%.9g"
+        self.short = ",".join([f"{key}={form}" for key, form in zip(keys, forms, strict=True)] + tail)
+        self._narrow = tuple(narrow)
+        self._pack = struct.Struct(f"<{len(narrow)}f")
+        self._strings = tuple(index for index, kind in enumerate(shape.types) if kind is str)
+
+    def fields(self, row: Row) -> str:
+        """All fields of a row of this shape."""
+        values: tuple[Value, ...] = row.values
+        form = self.short if self._fits_float32(values) else self.exact
+        if self._strings:
+            texts = list(values)
+            for index in self._strings:
+                texts[index] = _QUOTED.sub(r"\\\1", cast("str", texts[index]))
+            values = tuple(texts)
+        if row.qualities:
+            values = (*values, *(code for _, code in row.qualities))
+        return form % values
+
+    def _fits_float32(self, values: tuple[Value, ...]) -> bool:
+        """Whether all Float gauges hold what a float32 holds: a foreign node may send doubles under their names."""
+        narrow = tuple([values[index] for index in self._narrow])
+        try:
+            return self._pack.unpack(self._pack.pack(*narrow)) == narrow
+        except OverflowError:
+            return False
+
+
+_FORMS: Final[dict[type, str]] = {bool: "%r", int: "%di", float: "%r", str: '"%s"'}
+
+
+def _is_float32(metric: str) -> bool:
+    known = catalogue.by_name(metric)
+    return known is not None and known.datatype == FLOAT
+
+
+class LineEncoder:
+    """Rows to lines, with everything that repeats worked out once. Memory is bounded.
+
+    mirror: for a server that turns strings to 0 and integers above 2^53 to other integers (VictoriaMetrics): such
+    values and the boot id are left out, and `omitted` counts the values.
+    """
+
+    def __init__(self, *, mirror: bool = False) -> None:
+        self.omitted = 0
+        self._mirror = mirror
+        self._layouts: dict[Shape, _Layout] = {}
+        self._heads: dict[tuple[str, str, str, str], str] = {}
+        self._shapes = ShapeCache(on_clear=self._layouts.clear)
+
+    def line(self, row: Row) -> bytes:
+        """The line of a row, without a line end. Raises RowFault when there is none."""
+        shape = self._shapes.of(row)
+        fault = shape.value_fault(row)
+        if fault is not None:
+            raise RowFault(fault)
+        head = self._heads.get(row[:4])
+        if head is None:
+            if len(self._heads) >= _HEADS:
+                self._heads.clear()
+            head = self._heads[row[:4]] = _head(row)
+        layout = self._layouts.get(shape)
+        if layout is None:
+            layout = self._layouts[shape] = _Layout(shape)
+        if self._mirror:
+            return f"{head} {self._mirrored(row, shape, layout)}received_ms={row.received_ms}i {row.t_ns}".encode()
+        record = "" if row.record is None else f"record={row.record}i,"
+        boot = "" if row.boot is None else f"boot={row.boot & BOOT_MASK}i,"
+        return f"{head} {layout.fields(row)},{record}{boot}received_ms={row.received_ms}i {row.t_ns}".encode()
+
+    def _mirrored(self, row: Row, shape: Shape, layout: _Layout) -> str:
+        """Fields that the mirror keeps as they are, each with a comma behind."""
+        kept = [index for index, value in enumerate(row.values) if _kept_by_mirror(value)]
+        if len(kept) < len(row.values):
+            self.omitted += len(row.values) - len(kept)
+            names = tuple([shape.metrics[index] for index in kept])
+            row = row._replace(metrics=names, values=tuple([row.values[index] for index in kept]))
+            layout = _Layout(Shape(names, tuple(map(type, row.values)), shape.qualities))
+        fields = layout.fields(row)
+        return (fields and f"{fields},") + ("" if row.record is None else f"record={row.record}i,")
+
+
+def _kept_by_mirror(value: Value) -> bool:
+    return not isinstance(value, str) and (isinstance(value, float) or abs(value) <= _EXACT_IN_DOUBLE)
