@@ -154,7 +154,7 @@ Acquire::Retries "3";
 
     def download(self, packages: list[str]) -> list[Path]:
         """Download packages with all they depend on; the paths of the .deb files. Raises AptError."""
-        self._apt_get("update")
+        self._apt_get("update", "--error-on=any")
         self._apt_get("install", "--download-only", "--yes", *packages)
         return sorted((self.state / "cache/archives").glob("*.deb"))
 
