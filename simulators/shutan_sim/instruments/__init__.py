@@ -1,0 +1,1 @@
+"""Instruments on pseudo-terminals: the public libraries `dlt645` and `pymodbus` answer, the plant turns them."""
