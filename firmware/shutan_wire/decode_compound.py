@@ -24,14 +24,18 @@ _PARAMETER = bytes((255, 2, 0, 0, 0, 5, 1, 0, 2))
 
 def metric_part(metric: Metric, number: int, raw: bytes, depth: int) -> None:
     """Decode field 8 (metadata), 9 (properties), 17 (DataSet) or 18 (Template) of a metric into it."""
-    if number == 8:
-        metric.metadata = _metadata(raw)
-    elif number == 9:
-        metric.properties = _property_set(raw, depth - 1)
-    elif number == 17:
-        metric.value = _dataset(raw)
-    else:
-        metric.value = _template(raw, depth - 1)
+    part = {8: ".metadata", 9: ".properties", 17: ".dataset", 18: ".template"}[number]
+    try:
+        if number == 8:
+            metric.metadata = _metadata(raw)
+        elif number == 9:
+            metric.properties = _property_set(raw, depth - 1)
+        elif number == 17:
+            metric.value = _dataset(raw)
+        else:
+            metric.value = _template(raw, depth - 1)
+    except WireError as error:
+        raise WireError(part + (error.where if error.where.startswith(".") else ""), error.reason) from None
 
 
 def _number(value: "int | bytes") -> int:
@@ -92,7 +96,7 @@ def _metadata(raw: bytes) -> MetaData:
 def _property_set(raw: bytes, depth: int) -> "PropertySet":
     """Properties by name as (type, value); a null property has the value None."""
     if depth < 0:
-        raise WireError(".properties", "nested too deeply")
+        raise WireError("", "nested too deeply")
     keys: list[str] = []
     values: list[tuple[int, Property]] = []
     for number, value in protobuf.fields(raw, _PROPERTY_SET):
@@ -101,7 +105,7 @@ def _property_set(raw: bytes, depth: int) -> "PropertySet":
         else:
             values.append(_property(_bytes(value), depth))
     if len(keys) != len(values):
-        raise WireError(".properties", str(len(keys)) + " keys but " + str(len(values)) + " values")
+        raise WireError("", str(len(keys)) + " keys but " + str(len(values)) + " values")
     return {key: values[index] for index, key in enumerate(keys)}
 
 
@@ -126,9 +130,9 @@ def _property(raw: bytes, depth: int) -> "tuple[int, Property]":
         content = None
     elif datatype in (PROPERTY_SET, PROPERTY_SET_LIST):
         if not isinstance(content, dict if datatype == PROPERTY_SET else list):
-            raise WireError(".properties", "value is no property set")
+            raise WireError("", "value is no property set")
     elif isinstance(content, (dict, list)):
-        raise WireError(".properties", "property set under datatype " + str(datatype))
+        raise WireError("", "property set under datatype " + str(datatype))
     else:
         content = _basic(datatype, content)
     return datatype, content
@@ -149,16 +153,16 @@ def _dataset(raw: bytes) -> DataSet:
         else:
             rows.append(_bytes(value))
     if len(types) != len(columns) or (declared is not None and declared != len(columns)):
-        raise WireError(".dataset", "columns, types and their number differ")
+        raise WireError("", "columns, types and their number differ")
     if rows and not columns:
-        raise WireError(".dataset", "rows without columns")
+        raise WireError("", "rows without columns")
     return DataSet(columns, types, [_row(row, types) for row in rows])
 
 
 def _row(raw: bytes, types: "list[int]") -> "list[Scalar]":
     cells = protobuf.fields(raw, _ROW)
     if len(cells) != len(types):
-        raise WireError(".dataset", "row of " + str(len(cells)) + " cells, " + str(len(types)) + " wanted")
+        raise WireError("", "row of " + str(len(cells)) + " cells, " + str(len(types)) + " wanted")
     row: list[Scalar] = []
     for index, datatype in enumerate(types):
         content = None
@@ -170,7 +174,7 @@ def _row(raw: bytes, types: "list[int]") -> "list[Scalar]":
 
 def _template(raw: bytes, depth: int) -> Template:
     if depth < 0:
-        raise WireError(".template", "nested too deeply")
+        raise WireError("", "nested too deeply")
     template = Template()
     for number, value in protobuf.fields(raw, _TEMPLATE):
         if number == 1:

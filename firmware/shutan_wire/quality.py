@@ -1,4 +1,4 @@
-"""Quality codes of the Sparkplug property `Quality` (Int32; Sparkplug 3.0, 6.4.11). Absent means good."""
+"""Quality codes of the Sparkplug property `Quality` (Int32; Sparkplug 3.0, 6.4.9). Absent means good."""
 
 PROPERTY = "Quality"
 
