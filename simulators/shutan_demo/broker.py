@@ -1,7 +1,8 @@
 """The demo's broker: mosquitto where there is one, amqtt from PyPI as a child process elsewhere.
 
-Loopback only and anonymous, in the demo's own temporary folder. The settings are those of ``gateway/deploy/mosquitto.conf``
-that decide what survives a kill: persistence on, saved on every change, a queue of 100,000 messages instead of 1,000.
+Loopback only and anonymous, in the demo's own temporary folder. The settings are those of
+``gateway/deploy/mosquitto.conf`` that decide what survives a kill: persistence on, saved on every change, a queue of
+100,000 messages instead of 1,000.
 """
 
 import os
@@ -10,7 +11,7 @@ import sys
 from enum import StrEnum
 from pathlib import Path
 
-from shutan_demo.errors import PartMissing
+from shutan_demo.errors import PartMissingError
 from shutan_demo.parts import Part, listens
 from shutan_demo.tools import tool
 
@@ -55,10 +56,10 @@ asyncio.run(main(int(sys.argv[1])))
 
 
 def make_broker(kind: BrokerKind, folder: Path, port: int) -> Part:
-    """A broker on loopback, not started yet. Raises PartMissing if the named one cannot be had."""
+    """A broker on loopback, not started yet. Raises PartMissingError if the named one cannot be had."""
     mosquitto = tool("mosquitto")
     if kind is BrokerKind.MOSQUITTO and mosquitto is None:
-        raise PartMissing("mosquitto", "run scripts/fetch-tools or install it, or use --broker amqtt")
+        raise PartMissingError("mosquitto", "run scripts/fetch-tools or install it, or use --broker amqtt")
     folder.mkdir(parents=True, exist_ok=True)
     if mosquitto is not None and kind is not BrokerKind.AMQTT:
         conf = folder / "mosquitto.conf"
@@ -68,7 +69,7 @@ def make_broker(kind: BrokerKind, folder: Path, port: int) -> Part:
                 f.write("user root\n")
         return Part("mosquitto", [mosquitto, "-c", str(conf)], folder, lambda: listens(port))
     if shutil.which(sys.executable) is None:
-        raise PartMissing("amqtt", "this Python cannot start itself")
+        raise PartMissingError("amqtt", "this Python cannot start itself")
     program = folder / "run_amqtt.py"
     program.write_text(AMQTT_PROGRAM, encoding="utf-8")
     return Part("amqtt", [sys.executable, str(program), str(port)], folder, lambda: listens(port))

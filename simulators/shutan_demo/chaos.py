@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from shutan_demo.errors import PartFailed
+from shutan_demo.errors import PartFailedError
 from shutan_demo.parts import Part, wait_until
 
 CALM_START_S = 8.0  # every node has been born once: a kill before that tests the start, not the promise
@@ -20,7 +20,7 @@ NODE_LIMIT_S = 5.0
 
 
 def _killed(pid_file: Path) -> bool:
-    """SIGKILL the node; False while it is between two lives. Its supervisor starts it again, as a power supply would."""
+    """SIGKILL the node; False while it is between two lives. Its supervisor starts it again."""
     try:
         os.kill(int(pid_file.read_text(encoding="utf-8")), signal.SIGKILL)
     except (OSError, ValueError):
@@ -34,7 +34,9 @@ class Chaos(threading.Thread):
     The first three kills take one of each kind; after that the kind is drawn.
     """
 
-    def __init__(self, gateway: Part, broker: Part, nodes: Path, names: Sequence[str], duration_s: float, seed: int) -> None:
+    def __init__(
+        self, *, gateway: Part, broker: Part, nodes: Path, names: Sequence[str], duration_s: float, seed: int
+    ) -> None:
         super().__init__(name="chaos", daemon=True)
         self._parts = {"gateway": gateway, "broker": broker}
         self._nodes = nodes
@@ -43,7 +45,7 @@ class Chaos(threading.Thread):
         self._times = self._plan(duration_s)
         self._halt = threading.Event()
         self.kills: Counter[str] = Counter()
-        self.failure: PartFailed | None = None
+        self.failure: PartFailedError | None = None
 
     def _plan(self, duration_s: float) -> list[float]:
         first, last = CALM_START_S, duration_s * CALM_END_SHARE
@@ -61,7 +63,7 @@ class Chaos(threading.Thread):
             kind = order.pop(0) if order else self._random.choice(["gateway", "broker", "node"])
             try:
                 self._kill(kind)
-            except PartFailed as error:
+            except PartFailedError as error:
                 self.failure = error
                 return
 

@@ -17,7 +17,7 @@ from rich.live import Live
 
 from shutan_demo.broker import BrokerKind
 from shutan_demo.chaos import Chaos
-from shutan_demo.errors import DemoError, NotSettled, PartFailed
+from shutan_demo.errors import DemoError, NotSettledError, PartFailedError
 from shutan_demo.evidence import read_story, read_truth
 from shutan_demo.factory import DATABASE, SETTLE_LIMIT_S, Factory, Plan
 from shutan_demo.parts import wait_until
@@ -41,8 +41,13 @@ def duration_s(text: str) -> float:
 
 @app.callback(invoke_without_command=True)
 def demo(
-    run_for: Annotated[str | None, typer.Option("--for", help="stop after this time and judge: 60s, 2m; without it until Ctrl-C")] = None,
-    chaos: Annotated[bool, typer.Option("--chaos", help="kill gateway, broker and nodes with SIGKILL at random moments")] = False,
+    *,
+    run_for: Annotated[
+        str | None, typer.Option("--for", help="stop after this time and judge: 60s, 2m; without it until Ctrl-C")
+    ] = None,
+    chaos: Annotated[
+        bool, typer.Option("--chaos", help="kill gateway, broker and nodes with SIGKILL at random moments")
+    ] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="write the result to this file")] = None,
     broker: Annotated[BrokerKind, typer.Option(help="which MQTT broker")] = BrokerKind.AUTO,
     speed: Annotated[int, typer.Option(min=1, max=60, help="plant seconds per real second")] = 10,
@@ -93,23 +98,35 @@ def _back_fill(factory: Factory) -> None:
     with log.open("wb") as out:
         try:
             done = subprocess.run(  # noqa: S603 - the demo's own command
-                factory.history_command(), stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=HISTORY_LIMIT_S, check=False
+                factory.history_command(),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                timeout=HISTORY_LIMIT_S,
+                check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise PartFailed("history", f"not done after {HISTORY_LIMIT_S} s", log) from error
+            raise PartFailedError("history", f"not done after {HISTORY_LIMIT_S} s", log) from error
     if done.returncode:
-        raise PartFailed("history", f"ended with code {done.returncode}", log)
+        raise PartFailedError("history", f"ended with code {done.returncode}", log)
 
 
 def _live(factory: Factory, limit_s: float | None, *, chaos: bool) -> dict[str, int]:
     """Show the factory until the time is up or Ctrl-C; returns the kills by kind."""
-    from shutan_collector.site import load_site  # noqa: PLC0415 - pydantic is only needed once the parts run
+    from shutan_collector.site_file import load_site  # noqa: PLC0415 - pydantic is only needed once the parts run
 
     site = load_site(factory.site_toml)
     newest = Newest(factory.store_file)
     killer = None
     if chaos:
-        killer = Chaos(factory.gateway, factory.broker, factory.plant_folder / "nodes", factory.nodes, limit_s or 3600.0, factory.plan.seed)
+        killer = Chaos(
+            gateway=factory.gateway,
+            broker=factory.broker,
+            nodes=factory.plant_folder / "nodes",
+            names=factory.nodes,
+            duration_s=limit_s or 3600.0,
+            seed=factory.plan.seed,
+        )
         killer.start()
     end = time.monotonic() + limit_s if limit_s is not None else None
     pause = threading.Event()
@@ -132,15 +149,17 @@ def _live(factory: Factory, limit_s: float | None, *, chaos: bool) -> dict[str, 
 def _settle(factory: Factory) -> None:
     factory.freeze()
     truth = read_truth(factory.plant_folder / "truth.sqlite")
-    from shutan_collector.site import load_site  # noqa: PLC0415
+    from shutan_collector.site_file import load_site  # noqa: PLC0415
 
     site = load_site(factory.site_toml)
     newest = Newest(factory.store_file)
-    places = {meter.id: (meter.node, meter.device) for meter in site.meters}
+    places = {m.id: (m.installations[-1].node, m.installations[-1].device) for m in site.meters}
 
     def arrived() -> bool:
         newest.look()
-        return all(newest.values.get((*places[m], metric)) == v for (m, metric), v in truth.final.items() if m in places)
+        return all(
+            newest.values.get((*places[m], metric)) == v for (m, metric), v in truth.final.items() if m in places
+        )
 
     if not wait_until(arrived, SETTLE_LIMIT_S):
         console.print("[yellow]some registers have not arrived; judging what is there[/yellow]")
@@ -149,7 +168,7 @@ def _settle(factory: Factory) -> None:
 
 
 def _judge(factory: Factory, kills: dict[str, int]) -> dict[str, Any]:
-    from shutan_collector.site import load_site  # noqa: PLC0415
+    from shutan_collector.site_file import load_site  # noqa: PLC0415
 
     site = load_site(factory.site_toml)
     truth = read_truth(factory.plant_folder / "truth.sqlite")
@@ -180,7 +199,7 @@ def _judge(factory: Factory, kills: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def _hourly(factory: Factory) -> Any:  # noqa: ANN401 - the collector's own JSON
+def _hourly(factory: Factory) -> Any:
     """Energy and carbon by meter and hour, as the ``shutan report`` command gives them."""
     start = factory.plan.start - timedelta(days=factory.plan.days)
     end = datetime.now(UTC) + timedelta(hours=1)
@@ -192,7 +211,7 @@ def _hourly(factory: Factory) -> Any:  # noqa: ANN401 - the collector's own JSON
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     if done.returncode:
-        raise NotSettled(f"shutan report energy: {done.stderr.strip()}")
+        raise NotSettledError(f"shutan report energy: {done.stderr.strip()}")
     return json.loads(done.stdout)
 
 
@@ -205,4 +224,8 @@ def _say(result: dict[str, Any], json_file: Path | None) -> None:
             console.print(f"  {store}: {line}")
     for line in result["not_run"]:
         console.print(f"[yellow]{line}[/yellow]")
-    console.print(f"result: {json_file}" if json_file else "--json FILE keeps the result; shutan report energy reads a kept factory (--keep DIR)")
+    console.print(
+        f"result: {json_file}"
+        if json_file
+        else "--json FILE keeps the result; shutan report energy reads a kept factory (--keep DIR)"
+    )

@@ -1,9 +1,9 @@
 """Errors of the demo.
 
 DemoError
-├── PartMissing     a program that the demo starts is not on this machine: a person installs it
-├── PartFailed      a program that the demo started ended or never became ready: a person reads its log
-└── NotSettled      the factory did not come to rest in time: the result would mean nothing
+├── PartMissingError     a program that the demo starts is not on this machine: a person installs it
+├── PartFailedError      a program that the demo started ended or never became ready: a person reads its log
+└── NotSettledError      the factory did not come to rest in time: the result would mean nothing
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ class DemoError(Exception):
     """Root: one line for the person at the terminal."""
 
 
-class PartMissing(DemoError):
+class PartMissingError(DemoError):
     """A program is not on this machine."""
 
     def __init__(self, part: str, remedy: str) -> None:
@@ -21,7 +21,7 @@ class PartMissing(DemoError):
         super().__init__(f"{part} is not on this machine: {remedy}")
 
 
-class PartFailed(DemoError):
+class PartFailedError(DemoError):
     """A program that the demo started ended or never became ready."""
 
     def __init__(self, part: str, reason: str, log: Path) -> None:
@@ -30,5 +30,5 @@ class PartFailed(DemoError):
         super().__init__(f"{part}: {reason}; its log is {log}")
 
 
-class NotSettled(DemoError):
+class NotSettledError(DemoError):
     """The factory did not come to rest within the limit."""

@@ -4,9 +4,12 @@ import json
 import sqlite3
 from bisect import bisect_right
 from collections import defaultdict
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
+TRUTH_FILE = "truth.sqlite"
 Register = tuple[str, str]  # meter, metric
 
 
@@ -32,14 +35,25 @@ class Truth:
 def read_truth(path: Path) -> Truth:
     """Load ``truth.sqlite``, written by the simulator's instruments."""
     served: dict[Register, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
-        for meter, metric, ms, value in db.execute("SELECT meter, metric, plant_ms, value FROM served ORDER BY plant_ms, rowid"):
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        for meter, metric, ms, value in db.execute(
+            "SELECT meter, metric, plant_ms, value FROM served ORDER BY plant_ms, rowid"
+        ):
             times, values = served[meter, metric]
             times.append(ms)
             values.append(value)
-        final = {(meter, metric): value for meter, metric, value in db.execute("SELECT meter, metric, value FROM final")}
-    db.close()
+        final = {
+            (meter, metric): value for meter, metric, value in db.execute("SELECT meter, metric, value FROM final")
+        }
     return Truth(dict(served), final)
+
+
+def has_final(path: Path) -> bool:
+    """Whether the instruments have written their last registers."""
+    if not path.is_file():
+        return False
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        return bool(db.execute("SELECT EXISTS (SELECT 1 FROM final)").fetchone()[0])
 
 
 @dataclass(slots=True)
@@ -62,20 +76,28 @@ def read_story(node: str, console: Path) -> NodeStory:
     text = console.read_text(encoding="utf-8", errors="replace") if console.is_file() else ""
     for line in text.splitlines():
         try:
-            said = json.loads(line)
+            said: object = json.loads(line)
         except ValueError:
             continue
-        if not isinstance(said, dict) or "store" not in said:
-            continue
-        store, boot = str(said["store"]), str(said.get("boot", ""))
-        if boot:
-            story.boots.add(int(boot, 16))
-        kept = max(int(said.get("acked", 0)), int(said.get("journaled", 0)))
-        story.kept[store] = max(story.kept.get(store, 0), kept)
-        story.newest = max(story.newest, int(said.get("newest", 0)))
-        story.heap_peak_b = max(story.heap_peak_b, int(said.get("heap_peak", 0)))
-        story.runtime = str(said.get("runtime", story.runtime))
-        if "samples" in said:
-            samples_by_boot[boot] = max(samples_by_boot.get(boot, 0), int(said["samples"]))
+        if isinstance(said, dict):
+            _fold(story, cast("dict[str, object]", said), samples_by_boot)
     story.samples = sum(samples_by_boot.values())
     return story
+
+
+def _fold(story: NodeStory, said: dict[str, object], samples_by_boot: dict[str, int]) -> None:
+    boot, store = str(said.get("boot", "")), said.get("store")
+    if boot:
+        story.boots.add(int(boot, 16))
+    if store is not None:
+        kept = max(_number(said, "acked"), _number(said, "journaled"))
+        story.kept[str(store)] = max(story.kept.get(str(store), 0), kept)
+    story.newest = max(story.newest, _number(said, "newest"))
+    story.heap_peak_b = max(story.heap_peak_b, _number(said, "heap_peak"))
+    story.runtime = str(said.get("runtime", story.runtime))
+    samples_by_boot[boot] = max(samples_by_boot.get(boot, 0), _number(said, "samples"))
+
+
+def _number(said: dict[str, object], key: str) -> int:
+    value = said.get(key, 0)
+    return value if isinstance(value, int) else 0

@@ -2,16 +2,17 @@
 
 import json
 import signal
-import sqlite3
 import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Self
 
 from shutan_demo.broker import BrokerKind, make_broker
-from shutan_demo.errors import NotSettled, PartMissing
+from shutan_demo.errors import NotSettledError, PartMissingError
+from shutan_demo.evidence import TRUTH_FILE, has_final
 from shutan_demo.parts import Part, free_port, listens, wait_until
 from shutan_demo.tools import shutan, tool
 
@@ -92,10 +93,10 @@ class Factory:
             "plant",
             [shutan(), "sim", "plant", *self._common(), "--speed", str(plan.speed)],
             self.folder,
-            lambda: (self.plant_folder / "plant.json").is_file(),
+            (self.plant_folder / "plant.json").is_file,
         )
 
-    def __enter__(self) -> "Factory":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -156,22 +157,16 @@ class Factory:
         """Stop the plant from turning: registers stand still, the nodes read them once more."""
         self.plant.signal(signal.SIGUSR1)
         if not wait_until(self._frozen, SETTLE_LIMIT_S):
-            raise NotSettled("the plant did not stop turning")
+            raise NotSettledError("the plant did not stop turning")
 
     def drained(self) -> None:
-        """Wait until every store has everything that the gateway accepted. Raises NotSettled after the limit."""
+        """Wait until every store has everything that the gateway accepted. Raises NotSettledError after the limit."""
         if not wait_until(lambda: self.pending() == 0, SETTLE_LIMIT_S):
-            raise NotSettled(f"after {SETTLE_LIMIT_S:.0f} s {self.pending()} records still wait for a store")
+            raise NotSettledError(f"after {SETTLE_LIMIT_S:.0f} s {self.pending()} records still wait for a store")
 
     def _frozen(self) -> bool:
         self.plant.check()
-        try:
-            with sqlite3.connect(f"file:{self.plant_folder / 'truth.sqlite'}?mode=ro", uri=True) as db:
-                return db.execute("SELECT count(*) FROM final").fetchone()[0] > 0
-        except sqlite3.OperationalError:
-            return False
-        finally:
-            db.close()
+        return has_final(self.plant_folder / TRUTH_FILE)
 
     def _common(self) -> list[str]:
         plan = self.plan
@@ -190,15 +185,19 @@ class Factory:
             folder = self.folder / "influxdb"
             folder.mkdir()
             conf = folder / "influxdb.conf"
-            conf.write_text(INFLUXD_CONF.format(folder=folder, port=self.influx_port, rpc_port=rpc_port), encoding="utf-8")
+            conf.write_text(
+                INFLUXD_CONF.format(folder=folder, port=self.influx_port, rpc_port=rpc_port), encoding="utf-8"
+            )
             port = self.influx_port
             self.influx = Part("influxd", [influxd, "-config", str(conf)], folder, lambda: listens(port))
             text += INFLUX_STORE_TOML.format(port=port)
         config = self.folder / "gateway.toml"
         config.write_text(text, encoding="utf-8")
         if not Path(shutan()).is_file():
-            raise PartMissing("shutan", "run the demo by make demo")
-        return Part("gateway", [shutan(), "gateway", "--config", str(config)], self.folder, lambda: bool(self.metrics()))
+            raise PartMissingError("shutan", "run the demo by make demo")
+        return Part(
+            "gateway", [shutan(), "gateway", "--config", str(config)], self.folder, lambda: bool(self.metrics())
+        )
 
 
 def _post(url: str, form: dict[str, str]) -> None:

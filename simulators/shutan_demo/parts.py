@@ -1,7 +1,7 @@
 """The programs that the demo starts: each one a child that dies with the demo.
 
-A child is started in its own session, so that Ctrl-C reaches the demo alone and the demo decides the order of stopping; the
-kernel ends it if the demo itself is killed (``PR_SET_PDEATHSIG``, Linux).
+A child is started in its own session, so that Ctrl-C reaches the demo alone and the demo decides the order of
+stopping; the kernel ends it if the demo itself is killed (``PR_SET_PDEATHSIG``, Linux).
 """
 
 import ctypes
@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from shutan_demo.errors import PartFailed
+from shutan_demo.errors import PartFailedError
 
 PR_SET_PDEATHSIG = 1
 POLL_S = 0.02
@@ -80,7 +80,7 @@ class Part:
         return self._child.pid if self._child is not None and self._child.poll() is None else None
 
     def start(self, limit_s: float = 20.0) -> None:
-        """Start and wait until ready. Raises PartFailed if it ends or is not ready within the limit."""
+        """Start and wait until ready. Raises PartFailedError if it ends or is not ready within the limit."""
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(  # noqa: S603 - the demo's own fixed command lines
                 self._command,
@@ -94,14 +94,14 @@ class Part:
             )
         child = self._child
         if not wait_until(lambda: child.poll() is not None or self._ready(), limit_s):
-            raise PartFailed(self.name, f"not ready after {limit_s:.0f} s", self.log)
+            raise PartFailedError(self.name, f"not ready after {limit_s:.0f} s", self.log)
         if child.poll() is not None:
-            raise PartFailed(self.name, f"ended with code {child.returncode}", self.log)
+            raise PartFailedError(self.name, f"ended with code {child.returncode}", self.log)
 
     def check(self) -> None:
-        """Raise PartFailed if it has ended by itself."""
+        """Raise PartFailedError if it has ended by itself."""
         if self._child is not None and self._child.poll() is not None:
-            raise PartFailed(self.name, f"ended with code {self._child.returncode}", self.log)
+            raise PartFailedError(self.name, f"ended with code {self._child.returncode}", self.log)
 
     def kill(self) -> None:
         """SIGKILL, as a power cut or the kernel's out-of-memory killer would."""

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from shutan_gateway.stores.sqlite import schema
 
 META = ("record", "boot", "received_ms")
+ALL_ROWS = 'SELECT * FROM "{}" GROUP BY "site", "node", "device"'
 MASK_63 = (1 << 63) - 1
 
 
@@ -34,7 +35,15 @@ def read_sqlite(path: Path) -> Iterator[StoredRow]:
             rows = schema.read_series(connection, series, [*META[:2], *metrics], -(2**63), 2**63 - 1)
             for t_ns, record, boot, *values in rows:
                 present = {m: v for m, v in zip(metrics, values, strict=True) if v is not None}
-                yield StoredRow(series.family, series.node, series.device, _integer(t_ns) or 0, _integer(record), _masked(boot), present)
+                yield StoredRow(
+                    series.family,
+                    series.node,
+                    series.device,
+                    _integer(t_ns) or 0,
+                    _integer(record),
+                    _masked(boot),
+                    present,
+                )
     finally:
         connection.close()
 
@@ -42,13 +51,15 @@ def read_sqlite(path: Path) -> Iterator[StoredRow]:
 def read_influx(url: str, database: str) -> Iterator[StoredRow]:
     """All rows of an InfluxDB 1.x database; integers come back exact to 2^63 - 1."""
     for family in (row[0] for s in _query(url, database, "SHOW MEASUREMENTS") for row in s["values"]):
-        for part in _query(url, database, f'SELECT * FROM "{family}" GROUP BY "site", "node", "device"'):
+        for part in _query(url, database, ALL_ROWS.format(family)):
             names, tags = part["columns"], part["tags"]
             device = "" if tags["device"] == "-" else tags["device"]
             for row in part["values"]:
                 found = {n: v for n, v in zip(names, row, strict=True) if v is not None}
                 meta = {name: _integer(found.pop(name, None)) for name in ("time", *META)}
-                yield StoredRow(family, tags["node"], device, meta["time"] or 0, meta["record"], _masked(meta["boot"]), found)
+                yield StoredRow(
+                    family, tags["node"], device, meta["time"] or 0, meta["record"], _masked(meta["boot"]), found
+                )
 
 
 def _integer(value: object) -> int | None:

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shutan_collector.site import Site
-from shutan_demo.evidence import NodeStory, Truth
+from shutan_demo.evidence import NodeStory, Register, Truth
 from shutan_demo.readback import MASK_63, StoredRow
 
 REACH_MS = 15_000  # of plant time: a reading's stamp and the moment the instrument answered are this close, even at 60x
+MS = 1_000_000  # nanoseconds
 GAP_FROM, GAP_TO = "gap_from", "gap_to"
 SHOWN = 5
 
@@ -55,7 +56,7 @@ def judge(store: str, rows: Iterable[StoredRow], site: Site, truth: Truth, stori
     registers: dict[tuple[str, str, str], list[tuple[int, int]]] = defaultdict(list)
     times: Counter[tuple[str, str, str, int]] = Counter()
     for row in rows:
-        times[row.family, row.node, row.device, row.t_ns // 1_000_000] += 1
+        times[row.family, row.node, row.device, row.t_ns // MS] += 1
         live = row.boot in boots.get(row.node, ())
         if live and row.record is not None:
             keys[row.node, row.record].add((row.device, row.t_ns))
@@ -104,29 +105,31 @@ def _count_records(
 def _compare_registers(
     verdict: Verdict, registers: Mapping[tuple[str, str, str], list[tuple[int, int]]], site: Site, truth: Truth
 ) -> None:
-    for meter in site.meters:
-        for (name, metric), final in truth.final.items():
-            if name != meter.id:
-                continue
-            stored = sorted(registers.get((meter.node, meter.device, metric), []))
-            verdict.meters += 1
-            if not stored:
-                verdict.register_errors += 1
-                verdict.detail.append(f"{meter.id} {metric}: nothing in the store")
-                continue
-            wrong = [
-                (t_ns, value)
-                for t_ns, value in stored
-                if value not in truth.values_around((name, metric), t_ns // 1_000_000, REACH_MS)
-            ]
-            verdict.register_errors += len(wrong)
-            first_ms = stored[0][0] // 1_000_000
-            shown = truth.values_around((name, metric), first_ms, REACH_MS)
-            first_true = min(shown, key=lambda value: abs(value - stored[0][1]), default=0)
-            error = abs((stored[-1][1] - stored[0][1]) - (final - first_true))
-            if metric.endswith("_wh"):
-                verdict.energy_error_wh += error
-            elif error:
-                verdict.register_errors += 1
-            if wrong or error:
-                verdict.detail.append(f"{meter.id} {metric}: off by {error}, {len(wrong)} values that were never shown")
+    places = {meter.id: meter.installations[-1] for meter in site.meters}
+    for register, final in truth.final.items():
+        place = places.get(register[0])
+        if place is None:
+            continue
+        verdict.meters += 1
+        stored = sorted(registers.get((place.node, place.device, register[1]), []))
+        if stored:
+            _compare(verdict, register, stored, truth, final)
+        else:
+            verdict.register_errors += 1
+            verdict.detail.append(f"{' '.join(register)}: nothing in the store")
+
+
+def _compare(verdict: Verdict, register: Register, stored: Sequence[tuple[int, int]], truth: Truth, final: int) -> None:
+    """One register: every stored value was shown at its time, and last - first is what the instrument counted."""
+    wrong = sum(value not in truth.values_around(register, t_ns // MS, REACH_MS) for t_ns, value in stored)
+    first_ns, first = stored[0]
+    shown = truth.values_around(register, first_ns // MS, REACH_MS)
+    first_true = min(shown, key=lambda value: abs(value - first), default=0)
+    error = abs((stored[-1][1] - first) - (final - first_true))
+    verdict.register_errors += wrong
+    if register[1].endswith("_wh"):
+        verdict.energy_error_wh += error
+    elif error:
+        verdict.register_errors += 1
+    if wrong or error:
+        verdict.detail.append(f"{' '.join(register)}: off by {error}, {wrong} values that were never shown")

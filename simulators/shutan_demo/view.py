@@ -1,8 +1,7 @@
-"""What the person at the terminal sees while the factory runs: counters of the gateway and the newest value of each meter."""
+"""What the person at the terminal sees while it runs: the gateway's counters and the newest value of each meter."""
 
 from datetime import UTC, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from rich.table import Table
 
@@ -13,6 +12,8 @@ from shutan_gateway.stores.sqlite import schema
 
 POWER = "active_power_w"
 NS = 1_000_000_000
+MIN_NS: int = -(2**63)
+MAX_NS: int = 2**63 - 1
 
 
 class Newest:
@@ -33,8 +34,8 @@ class Newest:
         try:
             for series in schema.list_series(connection):
                 metrics = list(schema.list_metrics(connection, series))
-                start = self._seen.get(series.series_id, -(2**63))
-                for t_ns, *values in schema.read_series(connection, series, metrics, start, 2**63 - 1):
+                start = self._seen.get(series.series_id, MIN_NS)
+                for t_ns, *values in schema.read_series(connection, series, metrics, start, MAX_NS):
                     self._seen[series.series_id] = int(t_ns or 0) + 1
                     self.time_ns = max(self.time_ns, int(t_ns or 0))
                     for metric, value in zip(metrics, values, strict=True):
@@ -48,8 +49,7 @@ def draw(factory: Factory, site: Site, newest: Newest, kills: dict[str, int] | N
     """One frame of the live table."""
     newest.look()
     counters = factory.metrics()
-    zone = ZoneInfo(site.timezone)
-    shown_time = datetime.fromtimestamp(newest.time_ns / NS, UTC).astimezone(zone) if newest.time_ns else None
+    shown_time = datetime.fromtimestamp(newest.time_ns / NS, UTC).astimezone(site.zone) if newest.time_ns else None
     caption = (
         f"accepted 已落盘 {counters.get('shutan_accepted_total', 0):,.0f} · "
         f"repeats 重复 {counters.get('shutan_duplicates_total', 0):,.0f} · "
@@ -61,7 +61,13 @@ def draw(factory: Factory, site: Site, newest: Newest, kills: dict[str, int] | N
         caption += " · kills 已杀 " + (", ".join(f"{k} {n}" for k, n in sorted(kills.items())) or "0")
     title = f"{site.name} · {shown_time:%Y-%m-%d %H:%M:%S}" if shown_time else site.name
     table = Table(title=title, caption=caption, expand=False)
-    for heading, justify in (("meter 表计", "left"), ("node", "left"), ("register 底数", "right"), ("unit", "left"), ("power 功率 kW", "right")):
+    for heading, justify in (
+        ("meter 表计", "left"),
+        ("node", "left"),
+        ("register 底数", "right"),
+        ("unit", "left"),
+        ("power 功率 kW", "right"),
+    ):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
     for meter in site.meters:
         table.add_row(*_line(meter, newest))
@@ -69,12 +75,13 @@ def draw(factory: Factory, site: Site, newest: Newest, kills: dict[str, int] | N
 
 
 def _line(meter: Meter, newest: Newest) -> tuple[str, str, str, str, str]:
-    register = newest.values.get((meter.node, meter.device, meter.metric))
-    power = newest.values.get((meter.node, meter.device, POWER))
+    place = meter.installations[-1]
+    register = newest.values.get((place.node, place.device, meter.metric))
+    power = newest.values.get((place.node, place.device, POWER))
     unit = meter.metric.rsplit("_", 1)[1]
     return (
         f"{meter.name_zh} {meter.name}",
-        meter.node,
+        place.node,
         f"{register:,}" if isinstance(register, int) else "–",
         {"wh": "Wh", "l": "L", "kj": "kJ"}.get(unit, unit),
         f"{power / 1000:,.1f}" if isinstance(power, int | float) else "–",

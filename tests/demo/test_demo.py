@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -17,7 +18,7 @@ ZEROS = ("lost", "duplicated", "energy_error_wh")
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(400)]
 
 
-def run_demo(tmp_path: Path, *arguments: str) -> dict[str, object]:
+def run_demo(tmp_path: Path, *arguments: str) -> dict[str, Any]:
     result = tmp_path / "out.json"
     done = subprocess.run(
         [SHUTAN, "demo", "--json", str(result), *arguments],
@@ -28,7 +29,7 @@ def run_demo(tmp_path: Path, *arguments: str) -> dict[str, object]:
         check=False,
     )
     assert result.is_file(), done.stderr[-4000:]
-    found: dict[str, object] = json.loads(result.read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
     assert done.returncode == 0, f"{done.stderr[-4000:]}\n{found['stores']}"
     return found
 
@@ -37,14 +38,10 @@ def test_demo_finds_every_register_in_both_stores(tmp_path: Path) -> None:
     found = run_demo(tmp_path, "--for", "30s", "--days", "1")
     assert [found[zero] for zero in ZEROS] == [0, 0, 0]
     assert found["unsaved"] == 0
-    assert isinstance(found["nodes"], int)
     assert found["nodes"] >= 8
-    assert isinstance(found["samples_stored"], int)
     assert found["samples_stored"] > 0
     assert str(found["runtime"]).startswith("1.")
-    stores = found["stores"]
-    assert isinstance(stores, dict)
-    assert set(stores) == {"sqlite", "influxdb"}  # InfluxDB is a part of the test set-up, never left out
+    assert set(found["stores"]) == {"sqlite", "influxdb"}  # InfluxDB is a part of the test set-up, never left out
 
 
 @pytest.mark.fault
@@ -52,7 +49,6 @@ def test_demo_survives_kill9_of_gateway_broker_and_nodes(tmp_path: Path) -> None
     found = run_demo(tmp_path, "--for", "70s", "--chaos", "--days", "0")
     assert [found[zero] for zero in ZEROS] == [0, 0, 0]
     kills = found["kills_by_part"]
-    assert isinstance(kills, dict)
     assert {"gateway", "broker", "node"} <= set(kills)
     assert sum(kills.values()) >= 6
 
