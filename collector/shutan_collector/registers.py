@@ -30,10 +30,12 @@ __all__ = ["CONFIRM", "Break", "Event", "EventKind", "RegisterRule", "Samples", 
 CONFIRM: Final = 3  # readings that confirm a new level; up to so many wrong ones in a row are recognised
 _SHORTEST_NS: Final = 60 * NS_PER_S  # a step is judged over a minute at least: a pulse can fall into one second
 _HOUR_NS: Final = 3600 * NS_PER_S
-# No meter turns its register over within 100 h at full load (a 100 A PZEM-004T with 10 MWh needs 380 h), and no
-# rollover is believed from below nine tenths of the span unless the site model states the meter's maximum.
+# No meter turns its register over within 100 h at full load (a 100 A PZEM-004T with 10 MWh needs 380 h).
 _HOURS_PER_SPAN: Final = 100
+# No rollover is believed from below nine tenths of the span, or from below the half of it where the site model states
+# the meter's maximum: after a long outage any step fits the time, and a reset must not become a whole span of energy.
 _ROLLOVER_SHARE: Final = 10
+_ROLLOVER_SHARE_STATED: Final = 2
 
 
 class EventKind(StrEnum):
@@ -129,8 +131,8 @@ def classify_drop(before: int, after: int, elapsed_ns: int, rule: RegisterRule) 
     most = rule.most(elapsed_ns)
     if rule.span is not None and most is not None:
         step = rule.span - before + after
-        limit = most if rule.max_per_hour is not None else min(most, rule.span // _ROLLOVER_SHARE)
-        if step <= limit:
+        share = _ROLLOVER_SHARE if rule.max_per_hour is None else _ROLLOVER_SHARE_STATED
+        if step <= min(most, rule.span // share):
             return EventKind.ROLLOVER, step
     if 2 * after <= before and (most is None or after <= most):
         return EventKind.RESET, after
