@@ -27,7 +27,7 @@ TEXT = {
 }
 REGISTRY = re.compile(r"://[\w.-]*(?:pypi|pythonhosted|npmjs|debian|golang|crates|maven)[\w.-]*[/:]")
 MACHINE = re.compile(r"(?<![\w.])/(?:work|farm|root|home/\w+)/")
-LEFT = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")  # in halves: this file is read too
+LEFT = re.compile(r"(?<!X\.)\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b(?!\.X)")  # XX.XX is a meter's format
 MODULE_LINES = 400
 FUNCTION_LINES = 60
 
