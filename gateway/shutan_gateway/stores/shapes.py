@@ -148,6 +148,9 @@ class ShapeCache:
         self._by_id: dict[_KeyById, tuple[tuple[str, ...], Shape]] = {}
         self._by_name: dict[_KeyByName, Shape] = {}
 
+    def __len__(self) -> int:
+        return len(self._by_id) + len(self._by_name)
+
     def of(self, row: Row) -> Shape:
         """The shape of a row."""
         types = tuple(map(type, row.values))

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["NODE_DEVICE", "LineEncoder", "RowFault", "coded", "device_of", "field_type", "name_of"]
 
 NODE_DEVICE: Final = "-"
-_HEADS: Final = 65_536
 _EXACT_IN_DOUBLE: Final = 2**53
 
 _UNSAFE: Final = re.compile(r'[\x00-\x1f\x7f"\\]|%(?=[0-9A-Fa-f]{2})')
@@ -139,18 +138,23 @@ def _is_float32(metric: str) -> bool:
 
 
 class LineEncoder:
-    """Rows to lines, with everything that repeats worked out once. Memory is bounded.
+    """Rows to lines, with everything that repeats worked out once. `shapes` and `heads` bound what is remembered.
 
     mirror: for a server that turns strings to 0 and integers above 2^53 to other integers (VictoriaMetrics): such
     values and the boot id are left out, and `omitted` counts the values.
     """
 
-    def __init__(self, *, mirror: bool = False) -> None:
+    def __init__(self, *, mirror: bool = False, shapes: int = 4096, heads: int = 65_536) -> None:
         self.omitted = 0
         self._mirror = mirror
+        self._most_heads = heads
         self._layouts: dict[Shape, _Layout] = {}
         self._heads: dict[tuple[str, str, str, str], str] = {}
-        self._shapes = ShapeCache(on_clear=self._layouts.clear)
+        self._shapes = ShapeCache(shapes, on_clear=self._layouts.clear)
+
+    def __len__(self) -> int:
+        """How many things are remembered between rows."""
+        return len(self._heads) + len(self._layouts) + len(self._shapes)
 
     def line(self, row: Row) -> bytes:
         """The line of a row, without a line end. Raises RowFault when there is none."""
@@ -160,7 +164,7 @@ class LineEncoder:
             raise RowFault(fault)
         head = self._heads.get(row[:4])
         if head is None:
-            if len(self._heads) >= _HEADS:
+            if len(self._heads) >= self._most_heads:
                 self._heads.clear()
             head = self._heads[row[:4]] = _head(row)
         layout = self._layouts.get(shape)
