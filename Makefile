@@ -1,7 +1,7 @@
 # Every command sets up what it needs: Python's side in .venv, interpreters and servers in .tools; the system stays as it is.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test check bench lock clean
+.PHONY: help setup demo check lint types layers house test bench lock clean
 
 PYTHON := .venv/bin/python
 
@@ -15,13 +15,21 @@ setup: ## set up .venv and .tools (every command below does it by itself)
 demo: setup ## the whole line on this machine, e.g. make demo ARGS="--for 60s --json out.json"
 	@exec .venv/bin/shutan demo $(ARGS)
 
-check: setup ## lint, format, types (CPython and MicroPython), layers, house rules
+check: lint types layers house ## lint, format, types (CPython and MicroPython), layers, house rules
+
+lint: setup
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+
+types: setup
 	.venv/bin/basedpyright
 	.venv/bin/basedpyright -p firmware
 	.venv/bin/basedpyright -p tests/peers
+
+layers: setup
 	.venv/bin/lint-imports
+
+house: setup
 	$(PYTHON) -m pytest -q tests/test_house.py
 
 test: setup ## all tests on all three runtimes, e.g. make test ARGS="-k spool -x"

@@ -124,8 +124,8 @@ def _put(name: str, text: str) -> Path:
     return path
 
 
-def _runs(path: Path, program: Program) -> str:
-    """Why the program does not run here, or nothing."""
+def why_it_does_not_run(path: Path, program: Program) -> str:
+    """The reason why a program does not run here, or an empty text."""
     try:
         done = subprocess.run([path, *program.probe], capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -169,7 +169,7 @@ def install(group: Group, native: str, own_suite: str) -> list[str]:
         loader = next(path.name for path in sorted((TOOLS / group.name / "lib").glob("ld-linux*")))
         not_run: list[str] = []
         for program in group.programs:
-            problem = _runs(_put(program.name, _wrapper(group, program, loader)), program)
+            problem = why_it_does_not_run(_put(program.name, _wrapper(group, program, loader)), program)
             if problem:
                 not_run.append(f"not run: {program.name}: does not start on this machine ({problem})\n")
         stamp.write_text(group.stamp + "".join(not_run))
