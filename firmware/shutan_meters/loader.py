@@ -52,7 +52,7 @@ class _Check:
     def table(self, value: "Json", key: str, needed: "tuple[str, ...]", optional: "tuple[str, ...]" = ()) -> "_Table":
         """An object with these keys and no others."""
         if not isinstance(value, dict):
-            self.wrong(key or "profile", "an object expected, found " + _shown(value))
+            self.wrong(key, "an object expected, found " + _shown(value))
             return _Table(self, key, {})
         fields: Mapping[str, Json] = value
         for name in fields:
@@ -192,17 +192,15 @@ class _Columns:
 
 def load(source: "Json") -> Profile:
     """A profile from its JSON text or parsed object; ProfileError names every mistake."""
-    parsed: Json = source
-    if isinstance(source, str):
-        try:
-            parsed = json.loads(source)
-        except ValueError as error:
-            raise ProfileError("profile", ["not JSON: " + str(error)]) from None
     check = _Check()
-    root = check.table(parsed, "", ("profile", "title", "protocol", "serial", "reads"), ("title_zh", "timeout_ms"))
+    root = check.table(
+        _parsed(source), "", ("profile", "title", "protocol", "serial", "reads"), ("title_zh", "timeout_ms")
+    )
     root.text("title")
     name = root.text("profile")
-    serial = check.table(root.get("serial"), "serial", ("baud", "format"))
+    serial = _Table(check, "serial", {})
+    if root.has("serial"):
+        serial = check.table(root.get("serial"), "serial", ("baud", "format"))
     baud = serial.whole("baud", BAUDS[0], BAUDS[-1], 9600)
     if baud not in BAUDS:
         serial.wrong("baud", str(baud) + " is not a standard speed")
@@ -227,6 +225,17 @@ def load(source: "Json") -> Profile:
     return columns.finish()
 
 
+def _parsed(source: "Json") -> "Mapping[str, Json]":
+    if isinstance(source, str):
+        try:
+            source = json.loads(source)
+        except ValueError as error:
+            raise ProfileError("profile", ["not JSON: " + str(error)]) from None
+    if not isinstance(source, dict):
+        raise ProfileError("profile", ["an object expected, found " + _shown(source)])
+    return source
+
+
 def _dlt645_read(columns: _Columns, entry: "Json", key: str) -> None:
     from shutan_meters import dlt645
 
@@ -234,7 +243,7 @@ def _dlt645_read(columns: _Columns, entry: "Json", key: str) -> None:
     read = check.table(entry, key, ("di", "items"))
     di = read.hexa("di", 8)
     taken: list[tuple[int, int]] = []
-    for number, value in enumerate(check.listing(read.get("items"), key + ".items", _MAX_ITEMS)):
+    for number, value in enumerate(_items(read)):
         item = check.table(
             value, key + ".items[" + str(number) + "]", ("metric", "type"), ("di", "at", "scale", "ratio")
         )
@@ -259,7 +268,7 @@ def _modbus_read(columns: _Columns, entry: "Json", key: str) -> None:
     start = read.hexa("start", 4)
     count = read.whole("count", 1, modbus.MAX_REGISTERS, 1)
     taken: list[tuple[int, int]] = []
-    for number, value in enumerate(check.listing(read.get("items"), key + ".items", _MAX_ITEMS)):
+    for number, value in enumerate(_items(read)):
         item = check.table(
             value, key + ".items[" + str(number) + "]", ("metric", "register", "type"), ("order", "scale", "ratio")
         )
@@ -274,6 +283,10 @@ def _modbus_read(columns: _Columns, entry: "Json", key: str) -> None:
     if start >= 0 and taken:
         _no_gaps(read, taken, start, start + count)
     columns.reads += bytes((function, start >> 8 & 0xFF, start & 0xFF, count))
+
+
+def _items(read: _Table) -> "list[Json]":
+    return read.check.listing(read.get("items"), read.key + ".items", _MAX_ITEMS) if read.has("items") else []
 
 
 def _form(item: _Table, minimum: int) -> int:
