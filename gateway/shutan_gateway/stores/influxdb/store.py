@@ -106,7 +106,6 @@ class InfluxStore:
     def _send(self, lines: Sequence[Line]) -> Answer:
         """The answer to one body: DONE, FAULTY or TOO_LARGE. Raises StoreUnavailable, StoreRefused for the others."""
         self.requests += 1
-        self._counters.inc("shutan_store_requests_total", store=self.name)
         body = b"\n".join([line.text for line in lines])
         try:
             answer = read_answer(*self._transport.post(body))
