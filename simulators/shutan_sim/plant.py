@@ -24,6 +24,7 @@ from shutan_sim.local_time import (
 
 UNITS_PER_HOUR = HOUR_MS  # rate x ms in one Wh (L, kJ)
 DAYS_KEPT = 4
+COMMISSIONED_MS = 1_774_972_800_000  # 2026-04-01 00:00 Asia/Shanghai: the distillery's registers begin here
 
 Model = Callable[[int, int], Mapping[str, Rates]]
 Totals = dict[tuple[str, int], int]  # (channel, tariff; 0 = all tariffs) -> rate x ms
@@ -67,8 +68,9 @@ class Plant:
     midnight, so a question about an older day costs one day again.
     """
 
-    def __init__(self, model: Model, seed: int, anchor_ms: int) -> None:
+    def __init__(self, model: Model, seed: int, anchor_ms: int, days_kept: int = DAYS_KEPT) -> None:
         self._model = model
+        self._days_kept = days_kept
         self.seed = seed
         self._first = day_of(anchor_ms)
         self.anchor_ms = day_start_ms(self._first)
@@ -143,13 +145,13 @@ class Plant:
 
     def _keep(self, day: int, built: _Day) -> None:
         self._days[day] = built
-        while len(self._days) > DAYS_KEPT:
+        while len(self._days) > self._days_kept:
             self._days.popitem(last=False)
 
 
-def distillery(seed: int, anchor_ms: int) -> Plant:
-    """The Sichuan liquor distillery."""
-    return Plant(day_of_distillery, seed, anchor_ms)
+def distillery(seed: int, days_kept: int = DAYS_KEPT) -> Plant:
+    """The Sichuan liquor distillery, from the day it was commissioned. days_kept: 400 KB each."""
+    return Plant(day_of_distillery, seed, COMMISSIONED_MS, days_kept)
 
 
 def workshops(seed: int, anchor_ms: int, count: int) -> Plant:

@@ -2,68 +2,19 @@
 
 The unix port counts from 1970 and knows the host's clock. A board knows neither: its calendar is the RTC, which starts
 at zero with power and moves when somebody sets it (`machine.RTC().datetime(...)`). Ticks, sleeps and therefore asyncio
-stay the unix port's own and run in real time; only the calendar runs at the simulation's RATE.
+stay the unix port's own and run in real time; the calendar, in `_calendar`, is loaded by whoever asks for it, since a
+chip's own modules take nothing from the node's heap.
 """
 # ruff: noqa: INP001 - modules of a board lie in a folder that is a search path, not a package
 
-from os import getenv
-
 from utime import *  # noqa: F403 - the built-in module under its forcing name: ticks and sleeps pass through unchanged
-from utime import gmtime as _gmtime_1970
-from utime import ticks_diff, ticks_ms
 
-RATE = int(getenv("SHUTAN_SIM_RATE") or 1)
-
-_EPOCH_2000_S = 946684800
-_DAYS_BEFORE_MONTH = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
+del time, time_ns, gmtime, localtime, mktime  # noqa: F821 - they came with the line above, and count from 1970
 
 
-class _Rtc:
-    """Milliseconds since 2000 at the last look, and the tick of that look."""
+def __getattr__(name: str) -> object:
+    if name[0] == "_":
+        raise AttributeError(name)
+    import _calendar  # noqa: PLC0415 - see the module
 
-    ms = 0
-    tick = ticks_ms()
-
-
-def _rtc_ms() -> int:
-    """Milliseconds since 2000 by the RTC. Must be asked at least once in a ticks period (6 days) divided by two."""
-    now = ticks_ms()
-    _Rtc.ms += ticks_diff(now, _Rtc.tick) * RATE
-    _Rtc.tick = now
-    return _Rtc.ms
-
-
-def _set_rtc_ms(ms: int) -> None:
-    _Rtc.ms = ms
-    _Rtc.tick = ticks_ms()
-
-
-def time() -> int:
-    """Whole seconds since 2000-01-01, by the RTC."""
-    return _rtc_ms() // 1000
-
-
-def time_ns() -> int:
-    """Nanoseconds since 2000-01-01, by the RTC, in steps of a millisecond."""
-    return _rtc_ms() * 1000000
-
-
-def gmtime(seconds: object = None) -> tuple:
-    """(year, month, day, hour, minute, second, weekday, yearday) of seconds since 2000."""
-    if seconds is None:
-        seconds = time()
-    return tuple(_gmtime_1970(int(seconds) + _EPOCH_2000_S)[:8])
-
-
-localtime = gmtime  # a board has no time zone
-
-
-def mktime(parts: tuple) -> int:
-    """Seconds since 2000 of a broken-down time; fields may be out of their range, as on a board."""
-    year = parts[0] + (parts[1] - 1) // 12
-    month = (parts[1] - 1) % 12
-    leap = month > 1 and year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-    past = year - 1
-    days = past * 365 + past // 4 - past // 100 + past // 400 - 730119  # days from year 1 to 2000-01-01
-    days += _DAYS_BEFORE_MONTH[month] + (1 if leap else 0) + parts[2] - 1
-    return ((days * 24 + parts[3]) * 60 + parts[4]) * 60 + parts[5]
+    return getattr(_calendar, name)

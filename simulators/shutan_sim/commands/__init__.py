@@ -1,0 +1,1 @@
+"""Subcommands of `shutan` that this package brings."""
