@@ -18,6 +18,7 @@ from shutan_collector.series.base import Source
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from shutan_collector.energy import Flow
     from shutan_collector.ledger import Scope
     from shutan_collector.series.base import SeriesReader
     from shutan_collector.site import Installation, Meter, Site
@@ -47,6 +48,16 @@ class MeterReport:
     def carbon_g(self, start_ns: int, end_ns: int) -> int:
         """Sum of the ledger lines that lie inside an interval, grams."""
         return sum(line.emission_g for line in self.lines if start_ns <= line.start_ns and line.end_ns <= end_ns)
+
+    def period_carbon_g(self, kind: Kind, flow: Flow) -> int | None:
+        """Emission of one of the report's periods, grams; None where the meter emits nothing or it cannot be told.
+
+        It cannot where the period has no value, no single factor, or is a quarter, finer than a ledger line.
+        """
+        unvalued = any(part.start_ns < flow.end_ns and flow.start_ns < part.end_ns for part in self.unvalued)
+        if scope_of(self.meter) is None or flow.value is None or kind is Kind.QUARTER or unvalued:
+            return None
+        return self.carbon_g(flow.start_ns, flow.end_ns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from shutan_collector.carbon import scope_of
 from shutan_collector.ledger import Scope
-from shutan_collector.periods import NS_PER_S, Kind, iso
+from shutan_collector.periods import NS_PER_S, iso
 from shutan_collector.units import decimal_text
 
 if TYPE_CHECKING:
@@ -79,8 +79,6 @@ class _Writer:
         meter, energy = item.meter, item.energy
         unit = meter.unit.value
         valued = scope_of(meter) is not None
-        # A quarter is finer than a ledger line: its carbon cannot be told.
-        with_carbon = valued and report.kind is not Kind.QUARTER
         return {
             "id": meter.id,
             "name": meter.name,
@@ -92,14 +90,14 @@ class _Writer:
             "metric": meter.metric,
             "unit": unit,
             "gas_reference": _gas(meter.gas_reference),
-            "interval": None if energy.interval_ns is None else _figure(_decimal(energy.interval_ns), "s"),
+            "interval": None if energy.interval_ns is None else _figure(_seconds(energy.interval_ns), "s"),
             "complete": item.complete,
             "total": self._flow(energy.total, unit),
             "measured": _figure(energy.measured, unit),
             "carbon": _figure(item.carbon_g(report.start_ns, report.end_ns), "gCO2") if valued else None,
             "periods": [
                 self._flow(flow, unit)
-                | {"carbon": _figure(item.carbon_g(flow.start_ns, flow.end_ns), "gCO2") if with_carbon else None}
+                | {"carbon": _figure(item.period_carbon_g(report.kind, flow), "gCO2") if valued else None}
                 for flow in energy.periods
             ],
             "unallocated": [self._flow(flow, unit) for flow in energy.unallocated],
@@ -110,7 +108,7 @@ class _Writer:
                 {
                     "from": self.time(part.start_ns),
                     "to": self.time(part.end_ns),
-                    "value": _figure(part.value, unit),
+                    "consumption": _figure(part.value, unit),
                     "reason": part.reason,
                 }
                 for part in item.unvalued
@@ -142,7 +140,7 @@ class _Writer:
             "to": self.time(flow.end_ns),
             "part": flow.part.value,
             "partial": flow.partial,
-            "value": _figure(flow.value, unit),
+            "consumption": _figure(flow.value, unit),
             "estimated": flow.estimated,
             "exact": flow.exact,
             "breaks": sorted({piece.kind for piece in flow.pieces} - {"run"}),
@@ -218,10 +216,10 @@ def _factor(factors: FactorTable, factor_id: str) -> dict[str, object]:
     }
 
 
-def _decimal(duration_ns: int) -> str:
-    """Seconds of a duration as decimal text without needless zeros."""
+def _seconds(duration_ns: int) -> int | str:
+    """Seconds of a duration: an integer, or decimal text where they are not whole."""
     whole, fraction = divmod(duration_ns, NS_PER_S)
-    return f"{whole}.{fraction:09d}".rstrip("0").rstrip(".") if fraction else str(whole)
+    return f"{whole}.{fraction:09d}".rstrip("0") if fraction else whole
 
 
 def _fraction(value: Fraction) -> str:

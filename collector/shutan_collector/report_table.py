@@ -48,13 +48,13 @@ def _by_meter(report: Report) -> Table:
     zone = report.site.zone
     title = f"{report.site.name} {report.site.name_zh}  {iso(report.start_ns, zone)} – {iso(report.end_ns, zone)}"
     table = Table(title=escape(title), title_justify="left")
-    table.add_column("meter 计量点")
-    table.add_column("carrier 品种")
-    table.add_column("consumption 用量", justify="right")
-    table.add_column("unit")
-    table.add_column("readings 完整率", justify="right")
-    table.add_column("kg CO₂", justify="right")
-    table.add_column("remarks")
+    table.add_column("meter\n计量点")
+    table.add_column("carrier\n品种")
+    table.add_column("consumption\n用量", justify="right", no_wrap=True)
+    table.add_column("unit\n单位", no_wrap=True)
+    table.add_column("readings\n完整率", justify="right", no_wrap=True)
+    table.add_column("kg CO₂", justify="right", no_wrap=True)
+    table.add_column("remarks\n备注")
     for item in report.meters:
         total = item.energy.total
         unit, _, _ = _SHOWN[item.meter.unit]
@@ -74,21 +74,28 @@ def _by_period(report: Report) -> Table:
         table.add_column(Text(f"{item.meter.name}\n{_SHOWN[item.meter.unit][0]}"), justify="right")
     with_carbon = report.kind is not Kind.QUARTER
     if with_carbon:
-        table.add_column("kg CO₂", justify="right")
+        table.add_column("kg CO₂", justify="right", no_wrap=True)
     spans = report.meters[0].energy.periods if report.meters else ()
     for number, span in enumerate(spans):
         cells = [from_ns(span.start_ns, report.site.zone).strftime(_TIME_FORMAT[report.kind])]
         cells += [_amount(item, item.energy.periods[number]) for item in shown]
         if with_carbon:
-            cells.append(_kg(sum(item.carbon_g(span.start_ns, span.end_ns) for item in report.meters)))
+            cells.append(_period_kg(report, number))
         table.add_row(*cells)
     return table
+
+
+def _period_kg(report: Report, number: int) -> str:
+    """Emission of one period; "≥" where a meter that emits has no value in it."""
+    emitting = [item for item in report.meters if scope_of(item.meter)]
+    parts = [item.period_carbon_g(report.kind, item.energy.periods[number]) for item in emitting]
+    return ("≥ " if None in parts else "") + _kg(sum(part or 0 for part in parts))
 
 
 def _carbon(report: Report) -> Text:
     scope1, scope2 = report.emission_g(Scope.SCOPE_1), report.emission_g(Scope.SCOPE_2_LOCATION)
     text = f"scope 1 范围一 {_kg(scope1)} kg CO₂ · scope 2 范围二 (location-based 基于位置) {_kg(scope2)} kg CO₂"
-    text += f" · total {_kg(report.emission_g())} kg CO₂"
+    text += f" · total 合计 {'' if report.complete else '≥ '}{_kg(report.emission_g())} kg CO₂"
     if report.provisional:
         text += " · 暂用 provisional factor"
     if not report.complete:

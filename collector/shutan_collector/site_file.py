@@ -18,6 +18,7 @@ from shutan_collector.periods import to_ns
 from shutan_collector.site import Carrier, Installation, Meter, Role, Site
 from shutan_collector.site_checks import check_meters
 from shutan_collector.units import GasReference
+from shutan_wire.catalogue import by_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["load_site", "parse_site"]
 
-_SPAN_KEY = re.compile(r"rollover(?:_([a-z]+))?")
+_SPAN_KEY = re.compile(r"rollover(?:_([a-z0-9]+))?")
+_DEFAULT_METRIC = "active_energy_import_wh"
+_PLAIN_WORDS = {"missing": "is needed", "extra_forbidden": "unknown key"}
 _SHARED = ("node", "device", "serial", "ct", "pt", "rollover", "max_per_hour")  # keys of a meter's only instrument
 
 
@@ -121,7 +124,7 @@ class _MeterTable(_Table):
     role: Annotated[Role, Field(strict=False)]
     level: Annotated[int, Field(ge=1, le=3)]
     parent: str = ""
-    metric: _Name = "active_energy_import_wh"
+    metric: _Name = _DEFAULT_METRIC
     asset: str = ""
     area: str = ""
     line: str = ""
@@ -190,7 +193,8 @@ def _site_table(value: object, problems: list[Problem]) -> _SiteTable | None:
 
 def _meter_table(entry: dict[str, object], key: str, problems: list[Problem]) -> _MeterTable | None:
     """One [[meter]]; a meter without [[meter.installation]] carries its only instrument's keys itself."""
-    step = str(entry.get("metric", "active_energy_import_wh")).rsplit("_", 1)[-1]
+    metric = str(entry.get("metric", _DEFAULT_METRIC))
+    step = metric.rsplit("_", 1)[-1] if by_name(metric) else None  # an unknown metric is a mistake of its own
     table = _plain_rollover(entry, key, step, problems)
     shared = {name: table.pop(name) for name in _SHARED if name in table}
     only_one = "installation" not in table
@@ -207,12 +211,14 @@ def _meter_table(entry: dict[str, object], key: str, problems: list[Problem]) ->
         return None
 
 
-def _plain_rollover(table: Mapping[str, object], key: str, step: str, problems: list[Problem]) -> dict[str, object]:
+def _plain_rollover(
+    table: Mapping[str, object], key: str, step: str | None, problems: list[Problem]
+) -> dict[str, object]:
     """A copy in which rollover_wh, rollover_l ... is `rollover`; the suffix must be the metric's own step."""
     plain: dict[str, object] = {}
     for name, value in table.items():
         found = _SPAN_KEY.fullmatch(name)
-        if found and found[1] not in {None, step}:
+        if found and step and found[1] not in {None, step}:
             problems.append(Problem(f"{key}.{name}", f"the metric counts in {step}: write rollover_{step}"))
         plain["rollover" if found else name] = value
     return plain
@@ -224,8 +230,8 @@ def _pydantic_problems(prefix: str, error: ValidationError, *, only_one: bool = 
     for item in error.errors(include_url=False):
         parts = item["loc"][2:] if only_one and item["loc"][:1] == ("installation",) else item["loc"]
         place = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in parts)
-        found = "" if item["type"] in {"missing", "extra_forbidden"} else f" (found {item['input']!r})"
-        problems.append(Problem(prefix + place, item["msg"] + found))
+        reason = _PLAIN_WORDS.get(item["type"]) or f"{item['msg']} (found {item['input']!r})"
+        problems.append(Problem(prefix + place, reason))
     return problems
 
 

@@ -16,6 +16,7 @@ from shutan_gateway.stores.sqlite.store import SqliteStore
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 SECOND = 1_000_000_000
 Readings = Sequence[tuple[int, int]]
+Key = tuple[str, str, str]  # node, device, metric
 
 SITE = """\
 [site]
@@ -69,9 +70,9 @@ def at(text: str) -> int:
 
 
 class MemoryReader:
-    """A series store in a dictionary: (node, device, metric) -> readings."""
+    """A series store in a dictionary: node, device, metric -> readings."""
 
-    def __init__(self, series: Mapping[tuple[str, str, str], Readings]) -> None:
+    def __init__(self, series: Mapping[Key, Readings]) -> None:
         self.series = series
         self.closed = False
 

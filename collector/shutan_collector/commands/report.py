@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from shutan_collector.energy import Estimate
 from shutan_collector.errors import CollectorError, RequestError, SiteError, StoreUnavailableError
@@ -64,7 +65,7 @@ def energy(
         raise typer.Exit(EXIT_RETRY if isinstance(error, StoreUnavailableError) else EXIT_MISTAKE) from None
     console = Console()
     for part in render(result):
-        console.print(part)
+        console.print(part, soft_wrap=isinstance(part, Text))
 
 
 def _report(start: str, end: str, site: str, store: str, options: tuple[Kind, Estimate, str]) -> Report:

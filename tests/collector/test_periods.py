@@ -1,0 +1,83 @@
+"""Calendar periods of a site."""
+
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shutan_collector.errors import RequestError
+from shutan_collector.periods import NS_PER_S, Kind, iso, parse_instant, split
+from support.accounting import SHANGHAI, at
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def test_a_local_day_begins_at_local_midnight() -> None:
+    assert parse_instant("2026-06-01", SHANGHAI, "--from") == 1_780_243_200 * NS_PER_S  # 2026-05-31T16:00Z
+    assert parse_instant("2026-06-01T08:00+08:00", BERLIN, "--from") == at("2026-06-01T08:00")
+    assert parse_instant("2026-06-01T00:00Z", SHANGHAI, "--from") == at("2026-06-01T08:00")
+
+
+@pytest.mark.parametrize("text", ["2026-13-01", "yesterday", "", "2026-02-30", "01.06.2026"])
+def test_what_is_not_a_date_is_named(text: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        parse_instant(text, SHANGHAI, "--from")
+    assert caught.value.where == "--from"
+    assert "2026-06-01T08:00" in caught.value.reason
+
+
+def test_iso_text_is_exact_to_the_nanosecond() -> None:
+    assert iso(at("2026-06-01T08:00"), SHANGHAI) == "2026-06-01T08:00:00+08:00"
+    assert iso(at("2026-06-01T08:00") + 1, SHANGHAI) == "2026-06-01T08:00:00.000000001+08:00"
+    assert iso(-1, ZoneInfo("UTC")) == "1969-12-31T23:59:59.999999999+00:00"
+
+
+def test_hours_of_a_day_and_days_of_a_year() -> None:
+    assert len(split(at("2026-06-01"), at("2026-06-02"), Kind.HOUR, SHANGHAI)) == 24
+    assert len(split(at("2026-06-01"), at("2026-06-02"), Kind.QUARTER, SHANGHAI)) == 96
+    assert len(split(at("2026-01-01"), at("2027-01-01"), Kind.DAY, SHANGHAI)) == 365
+    assert len(split(at("2024-01-01"), at("2025-01-01"), Kind.MONTH, SHANGHAI)) == 12
+
+
+def test_daylight_saving_gives_days_of_23_and_25_hours() -> None:
+    def hours(day: str, next_day: str) -> int:
+        start, end = (parse_instant(text, BERLIN, "") for text in (day, next_day))
+        return len(split(start, end, Kind.HOUR, BERLIN))
+
+    assert hours("2026-03-29", "2026-03-30") == 23
+    assert hours("2026-10-25", "2026-10-26") == 25
+    march = split(parse_instant("2026-03-01", BERLIN, ""), parse_instant("2026-04-01", BERLIN, ""), Kind.MONTH, BERLIN)
+    assert [span.length_ns for span in march] == [(31 * 24 - 1) * 3600 * NS_PER_S]
+
+
+def test_what_the_request_cuts_is_marked_partial() -> None:
+    spans = split(at("2026-06-01T00:30"), at("2026-06-01T02:30"), Kind.HOUR, SHANGHAI)
+    assert [(span.length_ns // NS_PER_S // 60, span.partial) for span in spans] == [(30, True), (60, False), (30, True)]
+
+
+@pytest.mark.parametrize(("start", "end"), [("2026-06-02", "2026-06-01"), ("2026-06-01", "2026-06-01")])
+def test_a_request_without_time_is_refused(start: str, end: str) -> None:
+    with pytest.raises(RequestError, match="is not after --from"):
+        split(at(start), at(end), Kind.HOUR, SHANGHAI)
+
+
+def test_an_absurd_request_is_refused_before_it_fills_the_memory() -> None:
+    with pytest.raises(RequestError, match="more than"):
+        split(at("1026-06-01"), at("2026-06-01"), Kind.QUARTER, SHANGHAI)
+
+
+@given(
+    st.integers(at("2020-01-01"), at("2030-01-01")),
+    st.integers(1, 90 * 86_400 * NS_PER_S),
+    st.sampled_from(list(Kind)),
+    st.sampled_from([SHANGHAI, BERLIN, ZoneInfo("Asia/Kolkata")]),
+)
+def test_periods_cover_the_request_without_hole_or_overlap(start: int, length: int, kind: Kind, zone: ZoneInfo) -> None:
+    spans = split(start, start + length, kind, zone)
+    assert spans[0].start_ns == start
+    assert spans[-1].end_ns == start + length
+    assert all(left.end_ns == right.start_ns for left, right in pairwise(spans))
+    assert all(span.length_ns > 0 for span in spans)
+    assert not any(span.partial for span in spans[1:-1])
