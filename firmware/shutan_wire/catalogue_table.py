@@ -171,7 +171,7 @@ node|memory|By|gauge|9|0|100000000
 node|records held|{record}|gauge|9|0|100000000
 204 journal_records
 205 ram_records
-node|signal strength|dB[mW]|gauge|9|-150|30
+node|signal strength|dB{mW}|gauge|9|-150|30
 206 rssi_dbm
 node|faults counted|{event}|counter|8|0|1000000000000000
 207 meter_errors

@@ -88,7 +88,7 @@ def _integer(raw: int, bits: int, signed: bool) -> int:
     if raw >= top and signed:
         if bits < 32 and raw >> 32 == 0:
             raw -= 1 << 32
-        elif bits < 64:
+        elif bits < 64 and raw >> 64 == 0:
             raw -= 1 << 64
     elif signed and raw >= top >> 1:
         raw -= top
