@@ -152,7 +152,10 @@ def _message(body: bytes) -> tuple[str, tuple[int, ...]]:
 
 def _short(text: str) -> str:
     text = " ".join(text.split())
-    return text if len(text) <= _REASON_CHARS else text[: _REASON_CHARS - 3] + "..."
+    if len(text) <= _REASON_CHARS:
+        return text
+    # A refused line is repeated in the middle; what is wrong with it comes after it.
+    return f"{text[: _REASON_CHARS // 2]} ... {text[-_REASON_CHARS // 2 :]}"
 
 
 def _unquoted(text: str) -> str:
