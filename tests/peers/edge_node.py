@@ -9,6 +9,7 @@ Usage: edge_node.py HOST PORT GROUP NODE
 | {"op": "unknown_alias", "t_ms": ms}        | NDATA, next in sequence, with an alias that no birth declared |
 | {"op": "jump", "t_ms": ms}                 | DDATA a hundred sequence numbers ahead                        |
 | {"op": "garbage"}                          | NDATA whose payload is not protobuf                           |
+| {"op": "nothing"}                          | only answers                                                  |
 | {"op": "leave"}                            | NDEATH (with the bdSeq of its *next* session), DISCONNECT     |
 
 Every order is answered with {"seq": the next sequence number, "rebirths": rebirth commands received until now}.
@@ -125,6 +126,9 @@ class Node:
     def garbage(self, _order: dict[str, Any]) -> None:
         """Not protobuf."""
         self._publish(self._topic(peer.MessageType.NDATA), Garbage())
+
+    def nothing(self, _order: dict[str, Any]) -> None:
+        """Only the answer."""
 
     def leave(self, _order: dict[str, Any]) -> None:
         """Clean end of the session."""
