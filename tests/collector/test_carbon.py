@@ -8,7 +8,7 @@ from importlib import resources
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shutan_collector.carbon import electricity_kg, natural_gas_kg, scope_of
@@ -37,12 +37,14 @@ def independent_gas_g(volume_l: int, family: str) -> int:
     return whole + (double > exact.denominator or (double == exact.denominator and whole % 2 == 1))
 
 
+@settings(deadline=None)  # shared machines stall
 @given(st.integers(0, 10**13), st.sampled_from(["FUELA", "FUELB"]))
 def test_gas_is_exact(volume_l: int, family: str) -> None:
     fuel = packaged_factors().gas_fuel(family, "natural_gas", DAY)
     assert quantise_g(natural_gas_kg(volume_l, AT_20_C, fuel)) == independent_gas_g(volume_l, family)
 
 
+@settings(deadline=None)  # shared machines stall
 @given(st.integers(0, 10**15))
 def test_electricity_is_exact(energy_wh: int) -> None:
     factor = packaged_factors().grid_co2("CN-SC", 2026, DAY)

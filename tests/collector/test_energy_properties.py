@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shutan_collector.counter import Counter, Installed
@@ -59,6 +59,7 @@ def run(samples: Samples, kind: Kind, days: int = 2, estimate: Estimate = Estima
     return measure(counter, spans, TOLERANCE_NS, None, estimate)
 
 
+@settings(deadline=None)  # shared machines stall
 @given(meters(), st.sampled_from([Kind.HOUR, Kind.DAY, Kind.QUARTER]))
 def test_everything_measured_is_the_truth(truth: Truth, kind: Kind) -> None:
     """Rollovers or not, gaps or not: the points that are known differ by exactly what the meter counted."""
@@ -73,6 +74,7 @@ def test_everything_measured_is_the_truth(truth: Truth, kind: Kind) -> None:
     assert {event.kind for event in found.events} <= {EventKind.ROLLOVER}
 
 
+@settings(deadline=None)  # shared machines stall
 @given(meters(), st.sampled_from([Estimate.NONE, Estimate.LINEAR]))
 def test_hours_and_gaps_add_up_to_days_and_days_to_the_whole(truth: Truth, estimate: Estimate) -> None:
     hours, days = (run(truth.samples(), kind, estimate=estimate) for kind in (Kind.HOUR, Kind.DAY))
@@ -93,6 +95,7 @@ def test_hours_and_gaps_add_up_to_days_and_days_to_the_whole(truth: Truth, estim
             assert day.value == sum(inside)
 
 
+@settings(deadline=None)  # shared machines stall
 @given(meters(), st.randoms(use_true_random=False), st.integers(0, 40))
 def test_reorder_and_repetition_change_nothing(truth: Truth, random: Random, repeats: int) -> None:
     samples = truth.samples()
@@ -103,6 +106,7 @@ def test_reorder_and_repetition_change_nothing(truth: Truth, random: Random, rep
     assert run(again, Kind.HOUR) == run(samples, Kind.HOUR)
 
 
+@settings(deadline=None)  # shared machines stall
 @given(meters(), st.integers(1, 2 * DAY_S // 3600 - 1))
 def test_two_reports_add_up_to_one(truth: Truth, cut_h: int) -> None:
     """A cut at any hour: if the boundary is known, the two halves are the whole."""
@@ -117,6 +121,7 @@ def test_two_reports_add_up_to_one(truth: Truth, cut_h: int) -> None:
         assert left.total.value + right.total.value == whole.total.value
 
 
+@settings(deadline=None)  # shared machines stall
 @given(meters(most_per_step=2_000), st.data())
 def test_reset_counts_from_zero_with_no_error(truth: Truth, data: st.DataObject) -> None:
     """A reset somewhere between two readings: all that the register showed is counted, only the unseen part is lost."""
@@ -136,6 +141,7 @@ def test_reset_counts_from_zero_with_no_error(truth: Truth, data: st.DataObject)
         assert found.total.exact is not spans_reset
 
 
+@settings(deadline=None)  # shared machines stall
 @given(meters(), meters(), st.booleans())
 def test_swap_joins_two_registers_with_no_error(old: Truth, new: Truth, sealed: bool) -> None:
     """The old instrument stands the first day, the new one the second: both counts go on, nothing is between them."""
@@ -172,6 +178,7 @@ def _track(part: list[Reading]) -> Track:
     return track(samples, RegisterRule(SPAN, max_per_hour=SPAN))
 
 
+@settings(deadline=None)  # shared machines stall
 @given(
     st.lists(st.tuples(st.integers(0, 2 * DAY_S), st.integers(-(2**63), 2**63 - 1)), max_size=60),
     st.one_of(st.none(), st.integers(1, 2**63)),

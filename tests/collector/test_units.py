@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shutan_collector.units import (
@@ -45,6 +45,7 @@ def test_display_rounds_half_to_even() -> None:
     assert decimal_text(Fraction(5, 2), 0) == "2"
 
 
+@settings(deadline=None)  # shared machines stall
 @given(st.integers(-(10**30), 10**30), st.integers(0, 9))
 def test_display_of_what_fits_is_exact(value: int, places: int) -> None:
     assert Fraction(decimal_text(Fraction(value, 10**places), places)) == Fraction(value, 10**places)
