@@ -15,7 +15,7 @@ from shutan_wire.quality import BAD, GOOD, STALE
 
 TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Protocol
 
     from shutan_meters import dlt645, modbus
@@ -50,12 +50,12 @@ class Device:
     )  # fmt: skip
 
     def __init__(
-        self, profile: Profile, address: "str | int", ct: "tuple[int, int]" = (1, 1), pt: "tuple[int, int]" = (1, 1)
+        self, profile: Profile, address: "str | int", ct: "Sequence[int]" = (1, 1), pt: "Sequence[int]" = (1, 1)
     ) -> None:
         """See class.
 
         address: 12 digits (DL/T 645) or 1..247 (Modbus)
-        ct, pt:  transformer ratios as (numerator, denominator), 1..1 000 000 each; lists will do
+        ct, pt:  transformer ratios as numerator and denominator, 1..1 000 000 each
         Raises   ProfileError for an address or ratio that cannot be
         """
         self.profile = profile
@@ -68,9 +68,9 @@ class Device:
             from shutan_meters import modbus
 
             self._unit = modbus.address_byte(address)
-        ct = _ratio("ct", ct)
-        pt = _ratio("pt", pt)
-        self._ratios = ((1, 1), ct, pt, (ct[0] * pt[0], ct[1] * pt[1]))
+        by_ct = _ratio("ct", ct)
+        by_pt = _ratio("pt", pt)
+        self._ratios = ((1, 1), by_ct, by_pt, (by_ct[0] * by_pt[0], by_ct[1] * by_pt[1]))
         self.values: list[int | float | None] = [None] * len(profile)
         self.qualities: list[int] = [STALE] * len(profile)
         self._absent = bytearray(len(profile.reads) // 4)
@@ -227,18 +227,21 @@ def _never(buffer: "bytes | bytearray") -> int:  # noqa: ARG001 - the signature 
     return 0
 
 
-def _ratio(name: str, pair: "tuple[int, int]") -> "tuple[int, int]":
-    if len(pair) != 2 or not 1 <= pair[0] <= _MAX_RATIO or not 1 <= pair[1] <= _MAX_RATIO:
-        raise ProfileError(name, ["two integers in 1.." + str(_MAX_RATIO) + " expected, found " + repr(pair)])
-    return pair[0], pair[1]
+def _ratio(name: str, pair: "Sequence[object]") -> "tuple[int, int]":
+    # From a configuration file it may be anything; a float here would reach the counters.
+    if isinstance(pair, (list, tuple)) and len(pair) == 2:
+        num, den = pair
+        if isinstance(num, int) and isinstance(den, int) and 1 <= num <= _MAX_RATIO and 1 <= den <= _MAX_RATIO:
+            return num, den
+    raise ProfileError(name, ["two integers in 1.." + str(_MAX_RATIO) + " expected, found " + repr(pair)])
 
 
 async def read_device(
     transport: "Transport",
     profile: Profile,
     address: "str | int",
-    ct: "tuple[int, int]" = (1, 1),
-    pt: "tuple[int, int]" = (1, 1),
+    ct: "Sequence[int]" = (1, 1),
+    pt: "Sequence[int]" = (1, 1),
 ) -> "list[tuple[str, int | float | None, int]]":
     """Read a meter once: (metric name, value, quality) an item; errors as `Device.read`.
 

@@ -270,7 +270,8 @@ def test_late_modbus_answer_does_not_pass_for_the_next_one():
 
 
 def test_ratios_and_addresses_are_checked():
-    wrong: Any = (("161", (1, 1)), (ADDRESS, (0, 1)), (ADDRESS, (1, 0)), (ADDRESS, (1, 2000000)), (ADDRESS, (1,)))
+    ratios: Any = ((0, 1), (1, 0), (1, 2000000), (1,), (40.0, 1), (1, "1"), None, 40, "40", [[1, 1], 1])
+    wrong = [("161", (1, 1))] + [(ADDRESS, ratio) for ratio in ratios]
     for address, ct in wrong:
         error = _failure(lambda: Device(ENERGY, address, ct))  # noqa: B023 - called before the loop goes on
         assert isinstance(error, ProfileError)
