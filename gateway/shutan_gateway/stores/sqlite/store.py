@@ -15,7 +15,7 @@ from shutan_gateway.errors import StartError, StoreUnavailable
 from shutan_gateway.stores.base import Rejected, StoreRefused, Written
 from shutan_gateway.stores.shapes import ShapeCache
 from shutan_gateway.stores.sqlite.plan import Plan, params_of
-from shutan_gateway.stores.sqlite.schema import QUALITY, migrate
+from shutan_gateway.stores.sqlite.schema import QUALITY, file_version, migrate
 from shutan_gateway.stores.sqlite.tables import Field, Refused, Tables
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ class SqliteStore:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # Opened and used by the delivery thread, closed by whoever stops it.
             self._conn = sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+            file_version(self._conn)  # before anything is changed in a file that is not ours
             self._conn.execute("PRAGMA journal_mode = WAL")
             # In WAL mode only FULL makes each commit durable against a power cut.
             self._conn.execute("PRAGMA synchronous = FULL")
