@@ -8,7 +8,6 @@ import sys
 from array import array
 
 from shutan_meters import values
-from shutan_wire import catalogue
 
 TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
 if TYPE_CHECKING:
@@ -62,7 +61,9 @@ class Profile:
         return len(self.ids)
 
     def metric(self, i: int) -> str:
-        """Catalogue name of item i."""
+        """Catalogue name of item i. It loads the catalogue, which a node that keeps `ids` can do without."""
+        from shutan_wire import catalogue
+
         found = catalogue.by_id(self.ids[i])
         return found.name if found else str(self.ids[i])
 
