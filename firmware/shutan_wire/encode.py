@@ -10,7 +10,12 @@ from shutan_wire.quality import GOOD
 
 TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from shutan_wire.model import Payload
+
+    Buffer: TypeAlias = "bytearray | memoryview"
+    Image: TypeAlias = "bytes | bytearray | memoryview"
 
 # bytes of a value image by datatype code 0..13: what `Writer` can carry
 _WIDTHS = b"\x00\x01\x02\x04\x08\x01\x02\x04\x08\x04\x08\x01\x00\x08"
@@ -30,7 +35,7 @@ def encode_payload(payload: "Payload", datatypes: bool = True) -> bytes:
     return encode(payload, datatypes)
 
 
-def _varint(buf: bytearray, pos: int, value: int) -> int:
+def _varint(buf: "Buffer", pos: int, value: int) -> int:
     """Write a small int >= 0 as a varint at pos; return the next position."""
     while value > 127:
         buf[pos] = value & 127 | 128
@@ -40,7 +45,7 @@ def _varint(buf: bytearray, pos: int, value: int) -> int:
     return pos + 1
 
 
-def _halves(buf: bytearray, pos: int, hi: int, lo: int) -> int:
+def _halves(buf: "Buffer", pos: int, hi: int, lo: int) -> int:
     """Write hi * 2**21 + lo as a varint."""
     if not hi:
         return _varint(buf, pos, lo)
@@ -50,7 +55,7 @@ def _halves(buf: bytearray, pos: int, hi: int, lo: int) -> int:
     return _varint(buf, pos + 3, hi)
 
 
-def _image(buf: bytearray, pos: int, image: "bytes | bytearray", offset: int, width: int) -> int:
+def _image(buf: "Buffer", pos: int, image: "Image", offset: int, width: int) -> int:
     """Write the unsigned little-endian number image[offset:offset+width] as a varint."""
     last = offset + width - 1
     while last > offset and not image[last]:
@@ -77,7 +82,7 @@ def _image(buf: bytearray, pos: int, image: "bytes | bytearray", offset: int, wi
     return pos + 1
 
 
-def _value(buf: bytearray, pos: int, datatype: int, image: "bytes | bytearray | None", offset: int) -> int:
+def _value(buf: "Buffer", pos: int, datatype: int, image: "Image | None", offset: int) -> int:
     """Write the value field of a metric, or is_null where there is no image."""
     if image is None:
         buf[pos] = 0x38
@@ -108,7 +113,7 @@ def _width(datatype: int) -> int:
     return width
 
 
-def _quality(buf: bytearray, pos: int, quality: int) -> int:
+def _quality(buf: "Buffer", pos: int, quality: int) -> int:
     """Write the property `Quality` (type 3 = Int32, int_value)."""
     size = 5 if quality > 127 else 4
     buf[pos] = 0x4A
@@ -126,7 +131,7 @@ def _quality(buf: bytearray, pos: int, quality: int) -> int:
     return _varint(buf, pos + 4, quality)
 
 
-def _text(buf: bytearray, pos: int, tag: int, text: str) -> int:
+def _text(buf: "Buffer", pos: int, tag: int, text: str) -> int:
     """Write a string field."""
     try:
         data = text.encode()
@@ -147,7 +152,7 @@ class Writer:
     payload can still be closed: room for `seq` is kept free. `metric` and `metric_int` allocate nothing on MicroPython.
     """
 
-    def __init__(self, buf: bytearray) -> None:
+    def __init__(self, buf: "Buffer") -> None:
         self._buf = buf
         self._limit = len(buf) - _SEQ_BYTES
         self.pos = 0
@@ -179,7 +184,7 @@ class Writer:
         ts_hi: int,
         ts_lo: int,
         datatype: int,
-        image: "bytes | bytearray | None",
+        image: "Image | None",
         offset: int = 0,
         historical: bool = False,
         quality: int = GOOD,
@@ -242,7 +247,7 @@ class Writer:
         ts_hi: int,
         ts_lo: int,
         datatype: int,
-        image: "bytes | bytearray | None" = None,
+        image: "Image | None" = None,
         offset: int = 0,
         quality: int = GOOD,
     ) -> None:
@@ -288,7 +293,7 @@ class Writer:
             raise self._full(0, None, 0) from None
         self._wrap(start, pos)
 
-    def _full(self, datatype: int, image: "bytes | bytearray | None", offset: int) -> WireError:
+    def _full(self, datatype: int, image: "Image | None", offset: int) -> WireError:
         """Error for an index beyond one of the two buffers."""
         if image is not None and not 0 <= offset <= len(image) - _width(datatype):
             return WireError("encode", "image too short")
@@ -328,7 +333,7 @@ class Writer:
         self.pos = pos
 
 
-def _stamp(buf: bytearray, pos: int, alias: int, ts_hi: int, ts_lo: int) -> int:
+def _stamp(buf: "Buffer", pos: int, alias: int, ts_hi: int, ts_lo: int) -> int:
     """Write alias and timestamp of a metric."""
     buf[pos] = 0x10
     pos += 1

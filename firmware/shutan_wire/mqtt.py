@@ -1,7 +1,10 @@
 """MQTT 3.1.1 (OASIS) packets: builders, an incremental decoder and parsers. No I/O.
 
-Clause numbers are those of the OASIS standard of 29 October 2014.
+Clause numbers are those of the OASIS standard of 29 October 2014. What a standing session needs is here; the names of
+`mqtt_connect` (and on CPython those of `mqtt_more`) are found through this module and loaded at their first use.
 """
+
+import sys
 
 from shutan_wire.errors import WireError
 
@@ -9,20 +12,20 @@ TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CONNECT = 1
+    from shutan_wire.mqtt_connect import check_filter, connect, parse_connack, parse_suback, subscribe
+    from shutan_wire.mqtt_more import connack, parse_puback, puback, publish, suback, unsubscribe
+
+    __all__ = [
+        "check_filter", "connack", "connect", "parse_connack", "parse_puback", "parse_suback", "puback", "publish",
+        "suback", "subscribe", "unsubscribe",
+    ]  # fmt: skip
+
 CONNACK = 2
 PUBLISH = 3
 PUBACK = 4
-PUBREC = 5
-PUBREL = 6
-PUBCOMP = 7
-SUBSCRIBE = 8
 SUBACK = 9
-UNSUBSCRIBE = 10
 UNSUBACK = 11
-PINGREQ_TYPE = 12
 PINGRESP_TYPE = 13
-DISCONNECT_TYPE = 14
 
 PINGREQ = b"\xc0\x00"
 PINGRESP = b"\xd0\x00"
@@ -36,121 +39,13 @@ _ANY = 255
 _LENGTHS = bytes((_ANY, _ANY, 2, _ANY, 2, 2, 2, 2, _ANY, _ANY, _ANY, 2, 0, 0, 0, _ANY))
 
 
-def _u16(value: int) -> bytes:
-    return bytes((value >> 8, value & 255))
-
-
-def _packet_id(value: int) -> bytes:
-    if not 0 < value <= 65535:  # 2.3.1
-        raise WireError("mqtt.packet_id", "1 to 65535 wanted, got " + str(value))
-    return _u16(value)
-
-
-def _qos(value: int) -> int:
-    if not 0 <= value <= 2:
-        raise WireError("mqtt.qos", "0, 1 or 2 wanted, got " + str(value))
-    return value
-
-
-def _field(data: bytes, where: str) -> bytes:
-    """Binary field with its 16-bit length."""
-    if len(data) > 65535:
-        raise WireError(where, "longer than 65535 bytes")
-    return _u16(len(data)) + data
-
-
-def _string(text: str, where: str) -> bytes:
-    """UTF-8 string field, 1.5.3."""
-    try:
-        data = text.encode()
-    except ValueError:
-        raise WireError(where, "not encodable in UTF-8") from None
-    if b"\0" in data:
-        raise WireError(where, "may not hold U+0000")
-    return _field(data, where)
-
-
-def _topic(text: str) -> bytes:
-    """Topic name, 4.7: at least one character, no wildcard."""
-    if not text or "+" in text or "#" in text:
-        raise WireError("mqtt.topic", "empty or with a wildcard")
-    return _string(text, "mqtt.topic")
-
-
-def check_filter(text: str) -> str:
-    """Return a topic filter if its wildcards stand alone in their level and # is last (4.7.1); WireError otherwise."""
-    levels = text.split("/")
-    for index, level in enumerate(levels):
-        if "#" in level and (level != "#" or index != len(levels) - 1):
-            raise WireError("mqtt.filter", "# must be the whole last level")
-        if "+" in level and level != "+":
-            raise WireError("mqtt.filter", "+ must be a whole level")
-    if not text:
-        raise WireError("mqtt.filter", "empty")
-    return text
-
-
-def _packet(first: int, body: bytes) -> bytes:
-    """Fixed header before a body."""
-    size = len(body)
-    if size > REMAINING_MAX:
-        raise WireError("mqtt.remaining_length", "above 268435455")
-    head = bytearray((first,))
-    while size > 127:
-        head.append(size & 127 | 128)
-        size >>= 7
-    head.append(size)
-    return bytes(head) + body
-
-
-def connect(
-    client_id: str,
-    keepalive_s: int,
-    clean: bool = True,
-    username: "str | None" = None,
-    password: "str | bytes | None" = None,
-    *,
-    will: "tuple[str, bytes, int, bool] | None" = None,
-) -> bytes:
-    """CONNECT, 3.1. will = (topic, payload, qos, retain)."""
-    if not 0 <= keepalive_s <= 65535:
-        raise WireError("mqtt.keepalive", "0 to 65535 s wanted, got " + str(keepalive_s))
-    if not client_id and not clean:
-        raise WireError("mqtt.client_id", "empty needs a clean session")  # 3.1.3-8
-    if password is not None and username is None:
-        raise WireError("mqtt.password", "needs a user name")  # 3.1.2-22
-    flags = 2 if clean else 0
-    body = _string(client_id, "mqtt.client_id")
-    if will is not None:
-        flags |= 4 | _qos(will[2]) << 3 | (32 if will[3] else 0)
-        body += _topic(will[0]) + _field(will[1], "mqtt.will")
-    if username is not None:
-        flags |= 128
-        body += _string(username, "mqtt.username")
-    if password is not None:
-        flags |= 64
-        body += _field(password.encode() if isinstance(password, str) else password, "mqtt.password")
-    return _packet(0x10, b"\x00\x04MQTT\x04" + bytes((flags,)) + _u16(keepalive_s) + body)
-
-
-def publish(
-    topic: str,
-    payload: bytes,
+def publish_head(  # noqa: PLR0917  # positional: keywords cost a node time at every call
+    buf: "bytearray | memoryview",
+    topic_bytes: bytes,
+    payload_len: int,
     qos: int = 0,
     retain: bool = False,
     packet_id: int = 0,
-    *,
-    dup: bool = False,
-) -> bytes:
-    """PUBLISH, 3.3. A packet id is needed for QoS 1 and 2 only."""
-    if dup and not qos:
-        raise WireError("mqtt.dup", "not allowed at QoS 0")  # 3.3.1-2
-    first = 0x30 | (8 if dup else 0) | _qos(qos) << 1 | (1 if retain else 0)
-    return _packet(first, _topic(topic) + (_packet_id(packet_id) if qos else b"") + payload)
-
-
-def publish_head(  # noqa: PLR0917  # positional: keywords cost a node time at every call
-    buf: bytearray, topic_bytes: bytes, payload_len: int, qos: int = 0, retain: bool = False, packet_id: int = 0
 ) -> int:
     """Write the header of a PUBLISH into buf from 0 and return its length; the payload is sent after it.
 
@@ -182,43 +77,6 @@ def publish_head(  # noqa: PLR0917  # positional: keywords cost a node time at e
         buf[pos + 1] = packet_id & 255
         pos += 2
     return pos
-
-
-def subscribe(packet_id: int, filters: "list[tuple[str, int]]") -> bytes:
-    """SUBSCRIBE, 3.8, with (filter, highest QoS) pairs."""
-    if not filters:
-        raise WireError("mqtt.filter", "none given")  # 3.8.3-3
-    body = _packet_id(packet_id)
-    for text, qos in filters:
-        body += _string(check_filter(text), "mqtt.filter") + bytes((_qos(qos),))
-    return _packet(0x82, body)
-
-
-def unsubscribe(packet_id: int, filters: "list[str]") -> bytes:
-    """UNSUBSCRIBE, 3.10."""
-    if not filters:
-        raise WireError("mqtt.filter", "none given")  # 3.10.3-2
-    body = _packet_id(packet_id)
-    for text in filters:
-        body += _string(check_filter(text), "mqtt.filter")
-    return _packet(0xA2, body)
-
-
-def puback(packet_id: int) -> bytes:
-    """PUBACK, 3.4."""
-    return b"\x40\x02" + _packet_id(packet_id)
-
-
-def connack(code: int = 0, session_present: bool = False) -> bytes:
-    """CONNACK, 3.2 (a server's packet)."""
-    if session_present and code:
-        raise WireError("mqtt.connack", "no session with a refusal")  # 3.2.2-4
-    return bytes((0x20, 2, 1 if session_present else 0, code))
-
-
-def suback(packet_id: int, codes: "list[int]") -> bytes:
-    """SUBACK, 3.9 (a server's packet): granted QoS or 128 per filter."""
-    return _packet(0x90, _packet_id(packet_id) + bytes(codes))
 
 
 class PacketDecoder:
@@ -282,7 +140,7 @@ def _first_byte(byte: int) -> "tuple[int, int]":
             raise WireError("mqtt.fixed_header", "QoS 3")  # 3.3.1-4
         if flags & 14 == 8:
             raise WireError("mqtt.fixed_header", "dup at QoS 0")  # 3.3.1-2
-    elif flags != (2 if kind in (PUBREL, SUBSCRIBE, UNSUBSCRIBE) else 0):
+    elif flags != (2 if kind in (6, 8, 10) else 0):  # PUBREL, SUBSCRIBE, UNSUBSCRIBE: 2.2.2
         raise WireError("mqtt.fixed_header", "flags " + str(flags) + " at packet type " + str(kind))
     return kind, flags
 
@@ -313,13 +171,6 @@ def read_packet_id(body: bytes, pos: int) -> int:
     return number
 
 
-def parse_connack(body: bytes) -> "tuple[bool, int]":
-    """(session present, return code) of a CONNACK; code 0 = accepted, 1..5 = refused (3.2.2.3)."""
-    if len(body) != 2 or body[0] > 1 or body[1] > 5 or (body[0] and body[1]):
-        raise WireError("mqtt.connack", "malformed")
-    return body[0] == 1, body[1]
-
-
 def parse_publish(flags: int, body: bytes) -> "tuple[str, bytes, int, bool, bool, int]":
     """(topic, payload, qos, retain, dup, packet_id) of a PUBLISH; packet_id 0 at QoS 0."""
     qos = flags >> 1 & 3
@@ -335,20 +186,13 @@ def parse_publish(flags: int, body: bytes) -> "tuple[str, bytes, int, bool, bool
     return topic, bytes(body[pos:]), qos, flags & 1 == 1, flags & 8 == 8, packet_id
 
 
-def parse_puback(body: bytes) -> int:
-    """Packet id of a PUBACK (also of PUBREC, PUBREL, PUBCOMP and UNSUBACK)."""
-    if len(body) != 2:
-        raise WireError("mqtt.puback", "2 bytes wanted, got " + str(len(body)))
-    return read_packet_id(body, 0)
+def __getattr__(name: str) -> object:
+    if name in ("check_filter", "connect", "parse_connack", "parse_suback", "subscribe"):
+        from shutan_wire import mqtt_connect
 
+        return getattr(mqtt_connect, name)
+    if sys.implementation.name != "micropython" and not name.startswith("_"):
+        from shutan_wire import mqtt_more
 
-def parse_suback(body: bytes) -> "tuple[int, list[int]]":
-    """(packet id, list of granted QoS or 128 = refused) of a SUBACK."""
-    packet_id = read_packet_id(body, 0)
-    codes = list(body[2:])
-    if not codes:
-        raise WireError("mqtt.suback", "no return code")
-    for code in codes:
-        if code not in (0, 1, 2, 128):
-            raise WireError("mqtt.suback", "return code " + str(code))
-    return packet_id, codes
+        return getattr(mqtt_more, name)
+    raise AttributeError(name)

@@ -2,8 +2,9 @@
 
 import json
 import os
+import sys
 
-from shutan_wire import mqtt
+from shutan_wire import mqtt, mqtt_more
 from shutan_wire.errors import WireError
 
 TYPE_CHECKING = False  # type checkers read this name as true, all runtimes as false
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
     Packet = tuple[int, int, bytes]
 
+ON_CPYTHON = sys.implementation.name == "cpython"
 VECTORS = os.getenv("SHUTAN_VECTORS") or "tests/vectors"
 
 
@@ -49,7 +51,7 @@ def _parse(packet: "Packet") -> object:
     if kind == mqtt.SUBACK:
         return mqtt.parse_suback(body)
     if kind in (mqtt.PUBACK, mqtt.UNSUBACK):
-        return mqtt.parse_puback(body)
+        return mqtt_more.parse_puback(body)
     return None
 
 
@@ -60,7 +62,7 @@ def _connect(a: "Json") -> bytes:
 
 def _publish(a: "Json") -> bytes:
     payload = bytes.fromhex(a["payload"])
-    return mqtt.publish(a["topic"], payload, a["qos"], a["retain"], a["packet_id"], dup=a["dup"])
+    return mqtt_more.publish(a["topic"], payload, a["qos"], a["retain"], a["packet_id"], dup=a["dup"])
 
 
 CONSTANTS = {"PINGREQ": mqtt.PINGREQ, "PINGRESP": mqtt.PINGRESP, "DISCONNECT": mqtt.DISCONNECT}
@@ -69,11 +71,11 @@ BUILD: "dict[str, Callable[[Json], bytes]]" = {
     "connect": _connect,
     "publish": _publish,
     "subscribe": lambda a: mqtt.subscribe(a["packet_id"], [(text, qos) for text, qos in a["filters"]]),
-    "unsubscribe": lambda a: mqtt.unsubscribe(a["packet_id"], a["filters"]),
-    "puback": lambda a: mqtt.puback(a["packet_id"]),
-    "parse_puback": lambda a: mqtt.puback(a["packet_id"]),
-    "parse_connack": lambda a: mqtt.connack(a["code"], a["session_present"]),
-    "parse_suback": lambda a: mqtt.suback(a["packet_id"], a["codes"]),
+    "unsubscribe": lambda a: mqtt_more.unsubscribe(a["packet_id"], a["filters"]),
+    "puback": lambda a: mqtt_more.puback(a["packet_id"]),
+    "parse_puback": lambda a: mqtt_more.puback(a["packet_id"]),
+    "parse_connack": lambda a: mqtt_more.connack(a["code"], a["session_present"]),
+    "parse_suback": lambda a: mqtt_more.suback(a["packet_id"], a["codes"]),
     "constant": lambda a: CONSTANTS[a["constant"]],
 }
 
@@ -128,7 +130,7 @@ def test_remaining_lengths_of_the_standard():
                 decoder.feed(b"\0")
                 assert decoder.next() == (3, 0, bytes(size))
                 if size > 2:
-                    assert mqtt.publish("t" * 2, bytes(size - 4))[1:].startswith(length), size
+                    assert mqtt_more.publish("t" * 2, bytes(size - 4))[1:].startswith(length), size
 
 
 def test_packets_come_out_the_same_however_the_stream_is_cut():
@@ -181,7 +183,10 @@ def test_publish_head_writes_what_publish_writes():
         for size in (0, 1, 90, 127, 128, 700, 16384):
             for qos, retain, packet_id in ((0, False, 0), (0, True, 0), (1, False, 1), (2, True, 65535)):
                 head = bytes(buf[: mqtt.publish_head(buf, name, size, qos, retain, packet_id)])
-                assert head + bytes(size) == mqtt.publish(topic, bytes(size), qos, retain, packet_id), (topic, size)
+                assert head + bytes(size) == mqtt_more.publish(topic, bytes(size), qos, retain, packet_id), (
+                    topic,
+                    size,
+                )
     assert _refusal(mqtt.publish_head, bytearray(9), b"a/b", 5) == "mqtt.publish_head: buffer too small"
     assert "above" in _refusal(mqtt.publish_head, bytearray(50), b"a/b", mqtt.REMAINING_MAX)
 
@@ -189,29 +194,29 @@ def test_publish_head_writes_what_publish_writes():
 def test_builders_refuse_what_the_standard_forbids():
     none: list[str] = []
     cases: tuple[tuple[str, Callable[..., object], tuple[object, ...]], ...] = (
-        ("mqtt.topic", mqtt.publish, ("", b"")),
-        ("mqtt.topic", mqtt.publish, ("a/+", b"")),
-        ("mqtt.topic", mqtt.publish, ("a/#", b"")),
-        ("mqtt.topic: may not hold U+0000", mqtt.publish, ("a\0", b"")),
-        ("mqtt.topic: longer", mqtt.publish, ("a" * 65536, b"")),
-        ("mqtt.qos", mqtt.publish, ("a", b"", 3)),
-        ("mqtt.packet_id", mqtt.publish, ("a", b"", 1)),
-        ("mqtt.packet_id", mqtt.publish, ("a", b"", 1, False, 65536)),
-        ("mqtt.packet_id", mqtt.puback, (0,)),
+        ("mqtt.topic", mqtt_more.publish, ("", b"")),
+        ("mqtt.topic", mqtt_more.publish, ("a/+", b"")),
+        ("mqtt.topic", mqtt_more.publish, ("a/#", b"")),
+        ("mqtt.topic: may not hold U+0000", mqtt_more.publish, ("a\0", b"")),
+        ("mqtt.topic: longer", mqtt_more.publish, ("a" * 65536, b"")),
+        ("mqtt.qos", mqtt_more.publish, ("a", b"", 3)),
+        ("mqtt.packet_id", mqtt_more.publish, ("a", b"", 1)),
+        ("mqtt.packet_id", mqtt_more.publish, ("a", b"", 1, False, 65536)),
+        ("mqtt.packet_id", mqtt_more.puback, (0,)),
         ("mqtt.keepalive", mqtt.connect, ("c", 65536)),
         ("mqtt.client_id", mqtt.connect, ("", 30, False)),
         ("mqtt.password", mqtt.connect, ("c", 30, True, None, "p")),
         ("mqtt.filter: none", mqtt.subscribe, (1, none)),
-        ("mqtt.filter: none", mqtt.unsubscribe, (1, none)),
+        ("mqtt.filter: none", mqtt_more.unsubscribe, (1, none)),
         ("mqtt.filter: empty", mqtt.subscribe, (1, [("", 0)])),
         ("mqtt.filter: #", mqtt.subscribe, (1, [("a/#/b", 0)])),
         ("mqtt.filter: #", mqtt.subscribe, (1, [("a#", 0)])),
-        ("mqtt.filter: +", mqtt.unsubscribe, (1, ["a/b+"])),
+        ("mqtt.filter: +", mqtt_more.unsubscribe, (1, ["a/b+"])),
         ("mqtt.qos", mqtt.subscribe, (1, [("a", 3)])),
-        ("mqtt.connack", mqtt.connack, (5, True)),
+        ("mqtt.connack", mqtt_more.connack, (5, True)),
         ("mqtt.topic", lambda: mqtt.connect("c", 30, will=("a/+", b"", 0, False)), ()),
         ("mqtt.qos", lambda: mqtt.connect("c", 30, will=("a", b"", 3, False)), ()),
-        ("mqtt.dup", lambda: mqtt.publish("a", b"", 0, dup=True), ()),
+        ("mqtt.dup", lambda: mqtt_more.publish("a", b"", 0, dup=True), ()),
     )
     for reason, call, arguments in cases:
         assert _refusal(call, *arguments).startswith(reason), (reason, arguments)
@@ -220,3 +225,14 @@ def test_builders_refuse_what_the_standard_forbids():
 def test_filters_with_wildcards_alone_in_their_level():
     for text in ("#", "+", "a/+/b", "a/#", "+/+/#", "/", "a//b", "spBv1.0/+/NBIRTH/#"):
         assert mqtt.check_filter(text) == text
+
+
+def test_names_are_found_through_one_module():
+    """All of them on CPython; a node finds those of its own session only."""
+    for name in ("check_filter", "connect", "subscribe", "parse_connack", "parse_suback"):
+        assert callable(getattr(mqtt, name)), name
+    for name in ("publish", "puback", "unsubscribe", "connack", "suback", "parse_puback"):
+        assert hasattr(mqtt, name) is ON_CPYTHON, name
+        assert callable(getattr(mqtt_more, name)), name
+    assert not hasattr(mqtt, "no_such_name")
+    assert not hasattr(mqtt, "_no_such_name")
