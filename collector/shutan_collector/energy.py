@@ -153,18 +153,16 @@ class _Ruler:
         self._estimate = estimate
 
     def boundaries(self, spans: Sequence[Span], tolerance_ns: int) -> list[Boundary | None]:
-        """One boundary per edge of the spans; a reading near two edges serves the first one only."""
+        """One boundary per edge of the spans. Two reaches never meet, so that no reading serves two edges."""
         reaches = [min(tolerance_ns, (span.length_ns - 1) // 2) for span in spans]
         edges = [spans[0].start_ns, *(span.end_ns for span in spans)]
         found: list[Boundary | None] = []
-        used = -1
         for t_ns, left, right in zip(edges, [reaches[0], *reaches], [*reaches, reaches[-1]], strict=True):
             index = self._counter.nearest(t_ns, min(left, right))
-            if index is not None and index != used:
-                used = index
-                found.append(Boundary(t_ns, self._counter.count(index), index, index))
-            else:
+            if index is None:
                 found.append(self._estimated(t_ns))
+            else:
+                found.append(Boundary(t_ns, self._counter.count(index), index, index))
         return found
 
     def flow(

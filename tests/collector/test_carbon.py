@@ -142,6 +142,15 @@ def test_a_gap_over_new_year_with_two_factors_is_not_valued() -> None:
     assert not report.complete
 
 
+def test_the_last_hour_of_a_year_belongs_to_that_year() -> None:
+    readings = {POWER: [(at("2022-12-31T23:00"), 0), (at("2023-01-01"), 1_000), (at("2023-01-01T01:00"), 2_000)]}
+    site = parse_site(SITE.replace('region = "CN-SC"', 'region = "CN-SC"\nfuel_family = "FUELA"'), "site.toml")
+    start, end = at("2022-12-31T23:00"), at("2023-01-01T01:00")
+    report = build_energy_report(site, MemoryReader(readings), start, end, Kind.HOUR, as_of=DAY)
+    assert [line.factor_ids for line in report.lines] == [("GRID-SC-2022",), ("GRID-SC-2023",)]
+    assert [line.emission_g for line in report.lines] == [140, 156]
+
+
 def test_a_bought_carrier_without_a_formula_makes_the_report_incomplete() -> None:
     steam = SITE + (
         '[[meter]]\nid = "steam"\ncarrier = "steam"\nrole = "entry"\nlevel = 1\n'

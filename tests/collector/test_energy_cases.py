@@ -25,7 +25,8 @@ def _measured(case: dict[str, Any]) -> MeterEnergy:
         seals = (item.get("sealed_start", False), item.get("sealed_end", False))
         installed.append(Installed(f"n/d{number}", track(samples, rule), *seals))
     spans = split(at(case["from"]), at(case["to"]), Kind(case["period"]), SHANGHAI)
-    return measure(Counter(installed), spans, case["tolerance_s"] * SECOND, None, Estimate(case["estimate"]))
+    interval_ns = case["interval_s"] * SECOND if "interval_s" in case else None
+    return measure(Counter(installed), spans, case["tolerance_s"] * SECOND, interval_ns, Estimate(case["estimate"]))
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])

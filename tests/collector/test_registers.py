@@ -58,6 +58,18 @@ def test_a_level_that_lasts_is_believed() -> None:
     assert _values([1000, 1010, *low, 1020]) == ([1000, 1010, *low, 1020], ["reset"])
 
 
+def test_a_high_level_that_lasts_is_believed() -> None:
+    high = [90_000] * (CONFIRM + 1)
+    assert _values([1000, *high, 1020, 1030, 1040, 1050]) == ([1000, *high, 1020, 1030, 1040, 1050], ["reset"])
+
+
+def test_a_register_that_turns_over_quickly_is_no_spike() -> None:
+    samples = Samples(range(0, 7 * 600 * SECOND, 600 * SECOND), [100, 400, 700, 100, 400, 500, 600])
+    found = track(samples, RegisterRule(1000, max_per_hour=3000))
+    assert [event.kind for event in found.events] == [EventKind.ROLLOVER]
+    assert list(found.values) == list(samples.values)
+
+
 def _interleaved(left: list[int], right: list[int]) -> list[int]:
     return [value for pair in zip(left, right, strict=True) for value in pair]
 

@@ -187,6 +187,27 @@ def test_a_swap_is_joined_and_listed() -> None:
     assert [(event.kind.value, event.before, event.after) for event in bottling.events] == [("swap", 5_054_000, 12)]
 
 
+@pytest.mark.parametrize("keys", ["from = 2026-01-01\nstart_register = 900000000", "to = 2026-12-01\nend_register = 3"])
+def test_a_swap_outside_the_request_is_not_part_of_it(keys: str) -> None:
+    """Between the swap and the request the register may have turned over: that is another report's event."""
+    old = 'node = "n02"\ndevice = "m-bottling"\nrollover_wh = 1000000000\n'
+    new = f'[[meter.installation]]\nnode = "n02"\ndevice = "m-bottling"\n{keys}\n'
+    site = parse_site(SITE.replace(old, new), "site.toml")
+    readings = {("n02", "m-bottling", WH): steady("2026-06-01", 3, 36_000, first=500_000)}
+    start, end = at("2026-06-01"), at("2026-06-01T03:00")
+    bottling = build_energy_report(site, MemoryReader(readings), start, end, Kind.HOUR).meter("bottling").energy
+    assert bottling.total.value == 108_000
+    assert bottling.events == ()
+
+
+def test_readings_after_the_end_tell_a_wrong_reading_at_the_end() -> None:
+    readings = steady("2026-06-01", 5, 36_000, first=500_000, interval_s=1200)
+    readings = [(t_ns, 7 if t_ns == at("2026-06-01T03:00") else value) for t_ns, value in readings]
+    energy = _report(readings={("n02", "m-bottling", WH): readings}).meter("bottling").energy
+    assert [flow.value for flow in energy.periods] == [36_000, 36_000, None]
+    assert [event.kind.value for event in energy.events] == ["dip"]
+
+
 def test_a_reversed_request_is_refused_before_anything_is_read() -> None:
     site = parse_site(SITE, "site.toml")
     with pytest.raises(RequestError, match="is not after"):
