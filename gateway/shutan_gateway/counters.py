@@ -69,7 +69,6 @@ PERSISTENT = frozenset(
         "shutan_duplicates_total",
         "shutan_rejected_total",
         "shutan_accepted_total",
-        "shutan_values_total",
         "shutan_conflicts_total",
         "shutan_gap_unsaved_total",
         "shutan_gap_overwritten_total",

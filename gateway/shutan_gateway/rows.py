@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from shutan_gateway.decode import Value
+from shutan_gateway.decoder import Decoder
+from shutan_gateway.definition import Definition
+from shutan_gateway.errors import Refusal
+
 if TYPE_CHECKING:
     from shutan_gateway.spool import SpoolRecord
     from shutan_gateway.state import State
 
 __all__ = ["Row", "RowReader", "Value"]
 
-Value = int | float | bool | str
+_REMEMBERED = 5_000  # births and sessions kept in memory
 
 
 class Row(NamedTuple):
@@ -52,6 +57,10 @@ class RowReader:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._decoder = Decoder()
+        self._schemas: dict[int, tuple[str, str, str, Definition]] = {}
+        self._definitions: dict[str, Definition] = {}
+        self._boots: dict[int, int | None] = {0: None}
 
     def rows(self, record: SpoolRecord) -> list[Row]:
         """All rows of one spool record, in payload order.
@@ -59,4 +68,50 @@ class RowReader:
         An empty list is possible (a record that carries only protocol metrics): it counts as stored.
         Raises Refusal when the record cannot be decoded (its birth is not in the registry): it counts as dead.
         """
-        raise NotImplementedError
+        _, schema_id, session_id, number, received_ms, sub_ns, raw = record
+        schema = self._schemas.get(schema_id)
+        if schema is None:
+            schema = self._load_schema(schema_id)
+        site, node, device, definition = schema
+        boot = self._boots[session_id] if session_id in self._boots else self._load_boot(session_id)
+        decoded = self._decoder.decode(definition, raw, received_ms)
+        return [
+            Row(
+                family,
+                site,
+                node,
+                device,
+                t_ms * 1_000_000 + sub_ns,
+                number or None,
+                boot,
+                received_ms,
+                metrics,
+                values,
+                qualities,
+            )
+            for family, t_ms, metrics, values, qualities in decoded.groups
+        ]
+
+    def _load_schema(self, schema_id: int) -> tuple[str, str, str, Definition]:
+        row = self._state.schema(schema_id)
+        if row is None:
+            raise Refusal("no_schema", f"birth {schema_id} is not in registry.sqlite")
+        if len(self._schemas) >= _REMEMBERED:
+            self._schemas.clear()
+            self._definitions.clear()
+        definition = self._definitions.get(row.definition)
+        if definition is None:
+            try:
+                definition = Definition.parse(row.definition)
+            except (ValueError, TypeError) as error:
+                raise Refusal("no_schema", f"birth {schema_id} in registry.sqlite is damaged") from error
+            self._definitions[row.definition] = definition
+        found = self._schemas[schema_id] = (row.site, row.node, row.device, definition)
+        return found
+
+    def _load_boot(self, session_id: int) -> int | None:
+        row = self._state.session(session_id)
+        if len(self._boots) >= _REMEMBERED:
+            self._boots = {0: None}
+        boot = self._boots[session_id] = None if row is None else row.boot_id
+        return boot

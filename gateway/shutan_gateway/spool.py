@@ -327,6 +327,12 @@ class Spool:
         except OSError:  # a file deleted or unreadable below us is damage like any other
             return b""
 
+    def position_before(self, ordinal: int) -> Position:
+        """A position at or before the record with this ordinal, as near as segments tell without reading."""
+        with self._changed:
+            here, _ = _segment_of(self._segments, max(0, ordinal))
+        return self.first if here is None else _start_of(here)
+
     def wait(self, position: Position, timeout_s: float) -> bool:
         """Block until durable data is beyond `position` (True) or the time is over or the spool is closed (False)."""
         with self._changed:

@@ -34,7 +34,8 @@ CREATE TABLE session (
     store_id TEXT NOT NULL, boot_id TEXT NOT NULL, UNIQUE (site, node, store_id, boot_id)
 ) STRICT;
 CREATE TABLE watermark (
-    site TEXT NOT NULL, node TEXT NOT NULL, store_id TEXT NOT NULL, upto INTEGER NOT NULL, above TEXT NOT NULL,
+    site TEXT NOT NULL, node TEXT NOT NULL, store_id TEXT NOT NULL,
+    upto INTEGER NOT NULL, above TEXT NOT NULL, floor INTEGER NOT NULL,
     PRIMARY KEY (site, node, store_id)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE total (
@@ -76,6 +77,7 @@ class WatermarkRow(NamedTuple):
     store_id: int
     upto: int
     above: list[tuple[int, int]]
+    floor: int
 
 
 class Checkpoint(NamedTuple):
@@ -188,10 +190,10 @@ class State:
         self, position: Position, watermarks: Iterable[WatermarkRow], totals: Mapping[Key, int | float]
     ) -> None:
         """Commit watermarks (those given; others stay) and totals for `position`. Raises StateUnavailable."""
-        marks = [(w.site, w.node, _hex(w.store_id), w.upto, json.dumps(w.above)) for w in watermarks]
+        marks = [(w.site, w.node, _hex(w.store_id), w.upto, json.dumps(w.above), w.floor) for w in watermarks]
         numbers = [(key.name, json.dumps(key.labels), int(value)) for key, value in totals.items()]
         with self._transaction() as connection:
-            connection.executemany("INSERT OR REPLACE INTO watermark VALUES (?, ?, ?, ?, ?)", marks)
+            connection.executemany("INSERT OR REPLACE INTO watermark VALUES (?, ?, ?, ?, ?, ?)", marks)
             connection.executemany("INSERT OR REPLACE INTO total VALUES (?, ?, ?)", numbers)
             connection.execute("INSERT OR REPLACE INTO checkpoint VALUES (1, ?, ?, ?)", position)
 
@@ -200,10 +202,11 @@ class State:
         place = self._query("SELECT segment, offset, ordinal FROM checkpoint")
         position = Position(*cast("tuple[int, int, int]", place[0])) if place else ORIGIN
         marks: list[WatermarkRow] = []
-        for row in self._query("SELECT site, node, store_id, upto, above FROM watermark"):
-            site, node, store_id, upto, above = cast("tuple[str, str, str, int, str]", row)
+        for row in self._query("SELECT site, node, store_id, upto, above, floor FROM watermark"):
+            site, node, store_id, upto, above, floor = cast("tuple[str, str, str, int, str, int]", row)
             pairs = cast("list[list[int]]", json.loads(above))
-            marks.append(WatermarkRow(site, node, int(store_id, 16), upto, [(low, high) for low, high in pairs]))
+            intervals = [(low, high) for low, high in pairs]
+            marks.append(WatermarkRow(site, node, int(store_id, 16), upto, intervals, floor))
         totals: dict[Key, int] = {}
         for row in self._query("SELECT name, labels, value FROM total"):
             name, labels, value = cast("tuple[str, str, int]", row)
@@ -217,6 +220,15 @@ class State:
             connection.execute(
                 "INSERT OR IGNORE INTO store VALUES (?, ?, ?, ?, ?, 0, 0)", (store, *start, start.ordinal)
             )
+
+    def keep_stores(self, names: Iterable[str]) -> list[str]:
+        """Forget the progress of all other stores, which would hold the spool for ever; returns their names."""
+        wanted = set(names)
+        gone = [name for name in self.progress() if name not in wanted]
+        if gone:
+            with self._transaction() as connection:
+                connection.executemany("DELETE FROM store WHERE name = ?", [(name,) for name in gone])
+        return gone
 
     def position_of(self, store: str) -> Position:
         """Next position to deliver to a registered store. Raises KeyError for another name."""

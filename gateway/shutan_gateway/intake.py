@@ -1,0 +1,196 @@
+"""Intake: the thread that drains the mailbox on a tick, commits the batch with one fdatasync and then acknowledges."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from shutan_gateway.ack import ack_command, rebirth_command
+from shutan_gateway.errors import RetryLater, StateUnavailable
+from shutan_gateway.host import Host, HostSettings
+from shutan_gateway.mailbox import LINK_UP, Message
+from shutan_gateway.recovery import recover, save
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+    from shutan_gateway.batch import Batch
+    from shutan_gateway.config import IntakeSection
+    from shutan_gateway.counters import Counters
+    from shutan_gateway.mailbox import Mailbox
+    from shutan_gateway.spool import Spool
+    from shutan_gateway.state import State
+
+__all__ = ["Intake", "Parts", "Publisher"]
+
+log = logging.getLogger("shutan.intake")
+
+_DRAIN_MESSAGES = 5_000
+_DRAIN_BYTES = 4_000_000
+_IDLE_S = 0.1  # longest sleep: resolution of the timers
+_RETRY_S = 0.5  # between attempts while the disk refuses: space that returns is used at once
+_GAUGES_S = 1.0
+
+
+class Publisher(Protocol):
+    """The way back to the nodes."""
+
+    @property
+    def up(self) -> bool:
+        """Whether there is a session with the broker."""
+        ...
+
+    def publish(self, topic: str, payload: bytes) -> bool:
+        """Send at QoS 0; False when there is no session (the node is told later)."""
+        ...
+
+
+class Parts(NamedTuple):
+    """What intake works with."""
+
+    mailbox: Mailbox
+    spool: Spool
+    state: State
+    counters: Counters
+    publisher: Publisher
+
+
+class Intake:
+    """One run of intake; after an unexpected error a new one starts from what is durable."""
+
+    def __init__(self, parts: Parts, settings: IntakeSection, stop: threading.Event) -> None:
+        self._parts = parts
+        self._settings = settings
+        self._stop = stop
+        self._host = Host(
+            parts.state,
+            HostSettings(
+                settings.reorder_s,
+                settings.rebirth_min_interval_s,
+                settings.max_payload_bytes,
+                settings.conflict_window,
+            ),
+        )
+        self._trouble: tuple[str, float] | None = None  # what refuses now, since when
+        self._saved_s = self._shown_s = time.monotonic()
+        self._unsaved = False
+
+    def run(self, ready: Callable[[], None]) -> None:
+        """Recover, call `ready`, then work until the stop event is set and the mailbox is empty."""
+        mailbox = self._parts.mailbox
+        if not self._persist(lambda: recover(self._parts.state, self._parts.spool, self._parts.counters, self._host)):
+            return
+        ready()
+        self._host.handle(Message(LINK_UP, b"", 0), time.monotonic())
+        tick_s = self._settings.tick_ms / 1000
+        while not self._stop.is_set() or len(mailbox):
+            mailbox.wait(_IDLE_S)
+            began_s = time.monotonic()
+            if not self._tick(mailbox.drain(_DRAIN_MESSAGES, _DRAIN_BYTES)):
+                return  # stopped while the disk refuses: memory is ahead of the disk and must not be saved
+            pause_s = began_s + tick_s - time.monotonic()
+            if pause_s > 0:
+                self._stop.wait(pause_s)
+        self._checkpoint()
+
+    def _tick(self, messages: list[Message]) -> bool:
+        """Messages to batch to disk, then the answers; False when stopped before the batch was durable."""
+        host = self._host
+        for message in messages:
+            if not self._persist(lambda message=message: host.handle(message, time.monotonic())):
+                return False
+        now_s = time.monotonic()
+        ready = host.tick(now_s)
+        batch = host.acceptor.take_batch()
+        if messages:
+            batch.count("shutan_messages_total", len(messages))
+        if not self._persist(lambda: self._commit(batch)):
+            return False
+        self._unsaved = self._unsaved or bool(batch)
+        if self._parts.publisher.up:
+            for node in ready:
+                self._parts.publisher.publish(*rebirth_command(node, _now_ms()))
+            self._acknowledge(now_s)
+        if now_s >= self._shown_s + _GAUGES_S:
+            self._shown_s = now_s
+            self._show()
+        if self._unsaved and now_s >= self._saved_s + self._settings.checkpoint_interval_s:
+            self._checkpoint()
+        return True
+
+    def _commit(self, batch: Batch) -> None:
+        """Make the batch durable; its counters move at that moment, before delivery can see the records."""
+        spool, counters = self._parts.spool, self._parts.counters
+        deltas = batch.deltas()
+        if not batch.records:
+            counters.add_many(deltas)
+            return
+        spool.append_batch(batch.records)
+        spool.sync(lambda: counters.add_many(deltas))
+
+    def _persist(self, act: Callable[[], None]) -> bool:
+        """Do something that needs the disk until it works; False when stopped before. No acknowledgement meanwhile."""
+        while True:
+            try:
+                act()
+            except RetryLater as error:
+                if self._trouble is None:
+                    self._trouble = (str(error), time.monotonic())
+                    self._parts.counters.set("shutan_spool_blocked", 1)
+                    log.warning("nothing is acknowledged now: %s", error)
+                if self._stop.wait(_RETRY_S):
+                    return False
+                continue
+            if self._trouble is not None:
+                log.info("records are acknowledged again after %.1f s", time.monotonic() - self._trouble[1])
+                self._trouble = None
+                self._parts.counters.set("shutan_spool_blocked", 0)
+            return True
+
+    def _acknowledge(self, now_s: float) -> None:
+        """Tell each node that is due its watermark: everything in memory is durable here."""
+        due = self._host.acceptor.due
+        if not due:
+            return
+        now_ms = _now_ms()
+        sent = 0
+        for stream in [s for s in due if now_s - s.told_s >= self._settings.ack_interval_s]:
+            if self._parts.publisher.publish(*ack_command(stream, now_ms)):
+                due.discard(stream)
+                stream.told_s = now_s
+                sent += 1
+        if sent:
+            self._parts.counters.inc("shutan_acks_total", sent)
+
+    def _checkpoint(self) -> None:
+        """Save watermarks and totals; then segments below every store and the checkpoint can go."""
+        state, spool = self._parts.state, self._parts.spool
+        self._saved_s = time.monotonic()
+        try:
+            save(state, spool.end, self._host.streams.values(), self._parts.counters)
+            positions = [progress.position for progress in state.progress().values()]
+        except StateUnavailable as error:
+            self._parts.counters.inc("shutan_state_errors_total")
+            log.warning("checkpoint failed, tried again: %s", error)
+            return
+        self._unsaved = False
+        if positions:  # without any store the spool is the record and keeps everything
+            spool.drop_below(min([spool.end, *positions], key=lambda position: position.ordinal))
+
+    def _show(self) -> None:
+        counters, mailbox, host = self._parts.counters, self._parts.mailbox, self._host
+        gauges = host.gauges()
+        counters.set("shutan_nodes", gauges["online"], state="online")
+        counters.set("shutan_nodes", gauges["offline"], state="offline")
+        counters.set("shutan_devices_stale", gauges["stale"])
+        counters.set("shutan_held_messages", gauges["held"])
+        counters.set("shutan_queue_messages", len(mailbox))
+        counters.set("shutan_queue_blocked_total", mailbox.blocked)
+        counters.set("shutan_shape_hits_total", host.acceptor.decoder.hits)
+        counters.set("shutan_shape_misses_total", host.acceptor.decoder.misses)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

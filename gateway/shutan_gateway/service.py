@@ -1,0 +1,178 @@
+"""The gateway service: wires link, intake, spool, delivery and http, and ends them in the order of the data.
+
+link (network thread) -> mailbox -> intake thread -> spool -> one delivery thread per store
+|                            |
++------ registry (SQLite) ---+
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from shutan_gateway.counters import Counters, Key
+from shutan_gateway.deliver import Deliverer
+from shutan_gateway.errors import StartError
+from shutan_gateway.http import HttpServer
+from shutan_gateway.intake import Intake, Parts
+from shutan_gateway.link import Link
+from shutan_gateway.mailbox import Mailbox
+from shutan_gateway.recovery import durable_position
+from shutan_gateway.rows import RowReader
+from shutan_gateway.spool import Spool
+from shutan_gateway.state import State
+from shutan_gateway.stores import open_store
+from shutan_gateway.supervise import Supervised
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from shutan_gateway.config import GatewayConfig
+
+__all__ = ["Service"]
+
+log = logging.getLogger("shutan.service")
+
+_MAILBOX_BYTES = 32_000_000
+_INTAKE_END_S = 10.0
+_LINK_END_S = 5.0
+
+
+class Service:
+    """One gateway process. `start`, then wait for `ended`, then `stop`."""
+
+    def __init__(self, config: GatewayConfig) -> None:
+        """Open everything on disk. Raises StartError or ConfigError; nothing runs yet and nothing is left open."""
+        self._config = config
+        self.ended = threading.Event()  # set by stop requests and by a thread that cannot go on
+        self.failed: str | None = None
+        self._stop_intake = threading.Event()
+        self.counters = Counters()
+        self.counters.set("shutan_start_time_seconds", round(time.time(), 3))
+        folder = config.gateway.data_dir
+        self._lock = _lock_folder(folder)
+        self._state = State.open(folder / "registry.sqlite")
+        self._spool = Spool.open(
+            folder / "spool",
+            segment_bytes=config.spool.segment_bytes,
+            max_bytes=config.spool.max_bytes,
+            counters=self.counters,
+            durable=durable_position(self._state),
+        )
+        self._mailbox = Mailbox(config.intake.queue_messages, _MAILBOX_BYTES)
+        self.link = Link(config.mqtt, config.gateway.host_id, self._mailbox, self.counters)
+        self.http = HttpServer(config.http.host, config.http.port, self.numbers, self.health)
+        self._recovered = threading.Event()
+        self._intake = self._supervised("intake", self._run_intake)
+        self._network = self._supervised("link", self.link.run)
+        self._deliverers: list[Deliverer] = []
+        self._connecting = False
+
+    def _supervised(self, name: str, work: Callable[[], None]) -> Supervised:
+        return Supervised(name, work, counters=self.counters, stop=self.ended, give_up=self._give_up)
+
+    def _run_intake(self) -> None:
+        parts = Parts(self._mailbox, self._spool, self._state, self.counters, self.link)
+        Intake(parts, self._config.intake, self._stop_intake).run(self._recovered.set)
+
+    def _give_up(self, name: str) -> None:
+        self.failed = name
+        self.ended.set()
+
+    def start(self) -> None:
+        """Start all threads: http at once, delivery and link when intake knows what is on disk."""
+        self.http.start()
+        self._intake.start()
+        while not (self._recovered.wait(0.1) or self.ended.is_set()):
+            pass
+        if self.ended.is_set():
+            return
+        stores = [open_store(store, self.counters) for store in self._config.store]
+        for gone in self._state.keep_stores([store.name for store in stores]):
+            log.warning("store %s is not configured any more: its place in the spool is forgotten", gone)
+        for store in stores:
+            self._state.add_store(store.name, self._spool.first)
+            deliverer = Deliverer(
+                store,
+                spool=self._spool,
+                reader=RowReader(self._state),
+                state=self._state,
+                counters=self.counters,
+                dead_dir=self._config.gateway.data_dir / "dead",
+            )
+            self._deliverers.append(deliverer)
+            deliverer.start()
+        self._network.start()
+        self._connecting = True
+
+    def stop(self) -> None:
+        """Say goodbye, commit what came in, end everything. Records not delivered yet stay in the spool."""
+        if self._connecting:
+            self.link.stop()
+            self._network.join(_LINK_END_S)
+        self._mailbox.close()
+        self._stop_intake.set()
+        self.ended.set()
+        if not self._intake.join(_INTAKE_END_S):
+            log.warning("intake did not end in time; what it had not committed was never acknowledged")
+        for deliverer in self._deliverers:
+            if not deliverer.stop():
+                log.warning("a delivery did not end in time; it is repeated at the next start")
+        self.http.stop()
+        self._spool.close()
+        self._state.close()
+        os.close(self._lock)
+
+    def numbers(self) -> dict[Key, int | float]:
+        """All numbers at one moment; per store accepted = stored + dead + pending."""
+        progress = self._state.progress()  # first: accepted can only grow until the snapshot
+        numbers = self.counters.snapshot()
+        accepted = int(numbers.get(Key("shutan_accepted_total"), 0))
+        for store in self._config.store:
+            if store.name not in progress:
+                continue
+            place = progress[store.name]
+            label = (("store", store.name),)
+            numbers[Key("shutan_store_accepted_total", label)] = accepted - place.start_ordinal
+            numbers[Key("shutan_store_stored_total", label)] = place.stored
+            numbers[Key("shutan_store_dead_total", label)] = place.dead
+            numbers[Key("shutan_store_pending", label)] = accepted - place.position.ordinal
+        return numbers
+
+    def health(self) -> tuple[bool, dict[str, object]]:
+        """(intake works, facts). A store or broker that is away is `degraded`: a restart would not help."""
+        blocked = self.counters.get("shutan_spool_blocked") == 1
+        ready = self._recovered.is_set() and self.failed is None
+        stores = {
+            store.name: deliverer.trouble or "ok"
+            for store, deliverer in zip(self._config.store, self._deliverers, strict=False)
+        }
+        whole = ready and not blocked and self.link.up and all(state == "ok" for state in stores.values())
+        facts: dict[str, object] = {
+            "status": "ok" if whole else "degraded" if ready and not blocked else "failing",
+            "broker": "connected" if self.link.up else "not connected",
+            "spool": "blocked" if blocked else "ok",
+            "stores": stores,
+            "nodes_online": self.counters.get("shutan_nodes", state="online"),
+        }
+        return ready and not blocked, facts
+
+
+def _lock_folder(folder: Path) -> int:
+    """Descriptor of the lock file that keeps a second gateway out of the same folder. Raises StartError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError as error:
+        raise StartError(f"gateway.data_dir {folder}: {error.strerror}; give this user a folder to write") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise StartError(f"gateway.data_dir {folder}: another gateway is using it; stop that one first") from error
+    return descriptor
