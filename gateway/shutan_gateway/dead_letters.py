@@ -13,6 +13,7 @@ import hashlib
 import json
 import math
 import os
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from shutan_gateway.errors import RetryLater
@@ -87,7 +88,7 @@ class DeadLetters:
         self._file_bytes = file_bytes
         self._files = files
         # Letters on disk whose delivery is not committed: a repeat of the batch does not write them again.
-        self._uncommitted: set[bytes] | None = None
+        self._uncommitted: Counter[bytes] | None = None
 
     def path(self, age: int = 0) -> Path:
         """File of an age, 0 = the newest."""
@@ -98,11 +99,16 @@ class DeadLetters:
         try:
             if self._uncommitted is None:
                 self._uncommitted = self._open()
-            fresh = {letter.digest(): letter for letter in letters}
-            lines = [letter.line() for digest, letter in fresh.items() if digest not in self._uncommitted]
+            met: Counter[bytes] = Counter()
+            lines: list[bytes] = []
+            for letter in letters:
+                digest = letter.digest()
+                met[digest] += 1
+                if met[digest] > self._uncommitted[digest]:
+                    lines.append(letter.line())
             if lines:
                 self._append(lines)
-                self._uncommitted.update(fresh)
+                self._uncommitted |= met
         except OSError as error:
             self._uncommitted = None
             raise RetryLater(f"dead letters {self.path()}: {error.strerror or error}") from error
@@ -112,17 +118,17 @@ class DeadLetters:
         if self._uncommitted:
             self._uncommitted.clear()
 
-    def _open(self) -> set[bytes]:
+    def _open(self) -> Counter[bytes]:
         """Cut a torn last line (its letter was never committed) and learn what is in the newest file."""
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self.path()
         if not path.is_file():
-            return set()
+            return Counter()
         data = path.read_bytes()
         whole = data.rfind(b"\n") + 1
         if whole < len(data):
             os.truncate(path, whole)
-        return set(filter(None, map(_digest_of_line, data[:whole].splitlines())))
+        return Counter(filter(None, map(_digest_of_line, data[:whole].splitlines())))
 
     def _append(self, lines: list[bytes]) -> None:
         path = self.path()

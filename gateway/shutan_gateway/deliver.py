@@ -13,7 +13,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, NamedTuple
+import traceback
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from shutan_gateway.backoff import Backoff
 from shutan_gateway.dead_letters import DeadLetters, Letter, record_letter, row_letter
@@ -25,16 +26,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shutan_gateway.counters import Counters
-    from shutan_gateway.rows import Row, RowReader
+    from shutan_gateway.rows import Row
     from shutan_gateway.spool import Position, Spool, SpoolRecord
     from shutan_gateway.state import State
     from shutan_gateway.stores.base import Store
 
-__all__ = ["Deliverer", "Limits"]
+__all__ = ["Deliverer", "Limits", "Reader"]
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("shutan.deliver")
 
-_IDLE_S = 0.5  # how long the thread sleeps in the spool before it looks whether it should stop
+_IDLE_S = 0.2  # how long the thread sleeps in the spool before it looks whether it should stop
+
+
+class Reader(Protocol):
+    """What makes rows of spool records (`rows.RowReader`); used by one thread."""
+
+    def rows(self, record: SpoolRecord) -> list[Row]:
+        """All rows of a record. Raises Refusal when there never will be any."""
+        ...
 
 
 class _Stopped(Exception):  # noqa: N818 - no fault: the thread was asked to end
@@ -60,7 +69,7 @@ class _Batch:
 
     __slots__ = ("dead", "letters", "owners", "rows")
 
-    def __init__(self, records: Sequence[SpoolRecord], reader: RowReader) -> None:
+    def __init__(self, records: Sequence[SpoolRecord], reader: Reader) -> None:
         self.rows: list[Row] = []
         self.owners: list[int] = []
         self.dead: set[int] = set()
@@ -89,7 +98,7 @@ class Deliverer:
         store: Store,
         *,
         spool: Spool,
-        reader: RowReader,
+        reader: Reader,
         state: State,
         counters: Counters,
         dead_dir: Path,
@@ -156,8 +165,10 @@ class Deliverer:
                     self._pause(error)
             except _Stopped:
                 return
-            except Exception:  # the thread's top level: a defect is said and counted, and nothing is skipped
-                log.exception("delivery failed unexpectedly", extra={"store": self._store.name})
+            except Exception as error:  # noqa: BLE001 - the thread's top level: said, counted, and nothing is skipped
+                place = traceback.extract_tb(error.__traceback__)[-1]
+                where = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
+                log.error("store %s: delivery failed at %s: %r; tried again", self._store.name, where, error)  # noqa: TRY400 - one line with the place; a trace is no help to an operator
                 self._counters.inc("shutan_thread_restarts_total", thread=self._thread.name)
                 self._stopping.wait(self._backoff.next_s())
 
