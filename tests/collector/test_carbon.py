@@ -133,12 +133,14 @@ def test_only_entry_meters_emit() -> None:
 def test_a_gap_over_new_year_with_two_factors_is_not_valued() -> None:
     """2022 and 2023 have factors of their own: no single one serves, so that the line is listed and not guessed."""
     readings = {POWER: [(at("2022-12-31T22:00"), 0), (at("2023-01-01T02:00"), 4_000)]}
+    readings[GAS] = steady("2022-12-31T22:00", 4, 0)
     site = parse_site(SITE.replace('region = "CN-SC"', 'region = "CN-SC"\nfuel_family = "FUELA"'), "site.toml")
     start, end = at("2022-12-31T22:00"), at("2023-01-01T02:00")
     report = build_energy_report(site, MemoryReader(readings), start, end, Kind.HOUR, as_of=DAY)
-    assert report.lines == ()
+    assert report.meter("entry").lines == ()
     (part,) = report.meter("entry").unvalued
     assert (part.value, part.reason) == (4_000, "the grid factor changes within this stretch")
+    assert [item.complete for item in report.meters] == [False, False, True]
     assert not report.complete
 
 
@@ -157,6 +159,7 @@ def test_a_bought_carrier_without_a_formula_makes_the_report_incomplete() -> Non
         'metric = "steam_heat_kj"\nnode = "n04"\ndevice = "s"\n'
     )
     readings = {POWER: steady("2026-06-01", 1, 0), GAS: steady("2026-06-01", 1, 0)}
+    readings["n04", "s", "steam_heat_kj"] = steady("2026-06-01", 1, 0)
     start, end = at("2026-06-01"), at("2026-06-01T01:00")
     report = build_energy_report(parse_site(steam, "s"), MemoryReader(readings), start, end, Kind.HOUR, as_of=DAY)
     assert "steam" in report.meter("steam").not_accounted

@@ -200,6 +200,14 @@ def test_a_swap_outside_the_request_is_not_part_of_it(keys: str) -> None:
     assert bottling.events == ()
 
 
+def test_an_event_before_the_request_is_not_part_of_it() -> None:
+    day_before = [(t_ns, value + 900_000) for t_ns, value in steady("2026-05-31T23:00", 0, 0)]
+    readings = [*day_before, *steady("2026-05-31T23:20", 4, 36_000)]
+    energy = _report(readings={("n02", "m-bottling", WH): readings}).meter("bottling").energy
+    assert energy.total.value == 108_000
+    assert energy.events == ()
+
+
 def test_readings_after_the_end_tell_a_wrong_reading_at_the_end() -> None:
     readings = steady("2026-06-01", 5, 36_000, first=500_000, interval_s=1200)
     readings = [(t_ns, 7 if t_ns == at("2026-06-01T03:00") else value) for t_ns, value in readings]

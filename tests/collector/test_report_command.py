@@ -144,25 +144,33 @@ def test_from_influxdb_as_from_sqlite(run: Run, influxd: Server, influx_database
     assert result.stdout == run("--json").stdout
 
 
-def test_a_process_of_its_own_prints_utf8_into_a_pipe(folder: Path) -> None:
-    """Output into a file or a pipe, in a plain locale: Chinese names stay, nothing is cut at eighty columns."""
-    code = "from shutan_collector.commands.report import app; app()"
-    options = [
-        "--from",
-        "2026-06-01",
-        "--to",
-        "2026-06-02",
-        "--site",
-        "site.toml",
-        "--store",
-        "sqlite:series.db",
-        "--json",
-    ]
+@pytest.mark.flow
+def test_the_shutan_command_prints_utf8_into_a_pipe(folder: Path) -> None:
+    """A process of its own, output into a pipe, in a plain locale: Chinese names stay."""
+    period = ["--from", "2026-06-01", "--to", "2026-06-02"]
+    options = [*period, "--site", "site.toml", "--store", "sqlite:series.db", "--json"]
     done = subprocess.run(
-        [sys.executable, "-c", code, "energy", *options],
+        [sys.executable, "-m", "shutan_gateway.cli", "report", "energy", *options],
         cwd=folder,
         env={"LC_ALL": "C.UTF-8", "PATH": ""},
         capture_output=True,
         check=True,
     )
     assert json.loads(done.stdout)["site"]["name_zh"] == "九酿酒厂"
+
+
+@pytest.mark.flow
+def test_the_shutan_command_passes_the_exit_code_on(folder: Path) -> None:
+    options = ["--from", "2026-06-31", "--to", "2026-06-02", "--site", "site.toml", "--store", "sqlite:series.db"]
+    done = subprocess.run(
+        [sys.executable, "-m", "shutan_gateway.cli", "report", "energy", *options],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == EXIT_MISTAKE
+    assert done.stderr == (
+        "shutan report: --from: '2026-06-31' is not a date; "
+        "give 2026-06-01, 2026-06-01T08:00 or 2026-06-01T08:00+08:00\n"
+    )

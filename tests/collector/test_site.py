@@ -234,3 +234,9 @@ def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
 def test_a_file_in_utf8(tmp_path: Path) -> None:
     (tmp_path / "site.toml").write_text(SITE, encoding="utf-8")
     assert load_site(tmp_path / "site.toml").name_zh == "九酿酒厂"
+
+
+def test_the_simulated_factory_has_a_good_site_file(repo: Path) -> None:
+    site = load_site(repo / "simulators" / "shutan_sim" / "distillery" / "site.toml")
+    assert {meter.carrier for meter in site.meters} >= {Carrier.ELECTRICITY, Carrier.PV, Carrier.NATURAL_GAS}
+    assert all(item.span for meter in site.meters for item in meter.installations)
