@@ -20,11 +20,11 @@ PR_SET_PDEATHSIG = 1
 HEAP = "100k"  # an ESP32 without PSRAM
 POWER_ON, HARD_RESET, WATCHDOG, DEEP_SLEEP, SOFT_RESET = 1, 2, 3, 4, 5  # machine.reset_cause()
 _CAUSE_OF_EXIT = {3: HARD_RESET, 4: SOFT_RESET, 5: DEEP_SLEEP, -signal.SIGALRM: WATCHDOG}
-_RESTART_S = 0.3  # a board needs about as long to boot
-_LONGEST_PAUSE_S = 10.0
+RESTART_S = 0.3  # a board needs about as long to boot
+LONGEST_PAUSE_S = 10.0
 _SHORT_LIFE_S = 5.0
-_SHORT_LIVES_MAX = 8
-_STOP_LIMIT_S = 4.0
+SHORT_LIVES_MAX = 8
+STOP_LIMIT_S = 4.0
 _STAGGER_S = 0.02
 _POLL_S = 0.05
 
@@ -130,6 +130,13 @@ class Fleet:
     def __init__(self, boards: "list[Board]") -> None:
         self.boards = boards
         self._tasks: list[asyncio.Task[None]] = []
+        self._told: set[str] = set()
+
+    def lost(self) -> "list[Board]":
+        """Boards given up since the last call."""
+        found = [board for board in self.boards if board.gave_up and board.name not in self._told]
+        self._told.update(board.name for board in found)
+        return found
 
     async def start(self) -> None:
         """Start every board, a little apart."""
@@ -158,11 +165,11 @@ class Fleet:
             board.note_end(code)
             cause = _CAUSE_OF_EXIT.get(code, POWER_ON)
             short_lives = short_lives + 1 if loop.time() - born < _SHORT_LIFE_S else 0
-            if short_lives > _SHORT_LIVES_MAX:
+            if short_lives > SHORT_LIVES_MAX:
                 board.gave_up = True
                 board.say(problem=f"ended {short_lives} times within {_SHORT_LIFE_S:g} s of its start", code=code)
                 return
-            await asyncio.sleep(min(_LONGEST_PAUSE_S, _RESTART_S * 2 ** max(0, short_lives - 1)))
+            await asyncio.sleep(min(LONGEST_PAUSE_S, RESTART_S * 2 ** max(0, short_lives - 1)))
 
 
 async def _gone(board: Board) -> None:
@@ -171,7 +178,7 @@ async def _gone(board: Board) -> None:
     if process is None:
         return
     try:
-        code = await asyncio.wait_for(ended(process), _STOP_LIMIT_S)
+        code = await asyncio.wait_for(ended(process), STOP_LIMIT_S)
     except TimeoutError:
         process.kill()
         code = process.wait()

@@ -21,7 +21,7 @@ from shutan_wire.errors import WireError
 from shutan_wire.ids import topic
 
 WINDOW = 600  # about what a gateway acknowledges in a second; 10 nodes stay far below its queue
-_STALL_S = 4.0
+STALL_S = 4.0
 _STALLS_MAX = 8
 _BREATH = 64  # records between two looks at the inbox
 _KEEPALIVE_S = 30
@@ -90,7 +90,7 @@ class _Session:
             before = self._acknowledged
             self._news.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), _STALL_S)
+                await asyncio.wait_for(self._news.wait(), STALL_S)
             if self._acknowledged > before or self._rebirth:
                 stalls = 0
                 continue

@@ -55,6 +55,11 @@ def _run(command: list[str]) -> None:
         raise SetupError("node firmware", said[-1], "repair the source that the message names")
 
 
+def _compact(content: object) -> str:
+    """JSON without blanks: a node reads the whole text into its small heap."""
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Image:
     """Code shared by all boards of a simulation: `hal` (stand-ins) and `lib` (the node's packages), both .mpy."""
@@ -84,12 +89,13 @@ class Image:
         """Put main.py, config.json and profiles on a board's flash; what the node itself keeps there stays."""
         (folder / "profiles").mkdir(parents=True, exist_ok=True)
         (folder / "main.py").write_text(_MAIN, encoding="utf-8")
-        (folder / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
+        (folder / "config.json").write_text(_compact(config), encoding="utf-8")
         for kind in sorted(kinds):
             source = self.profiles / kind / "profile.json"
             if not source.is_file():
                 raise SetupError(str(source), "no such profile", "restore firmware/shutan_meters/profiles")
-            (folder / "profiles" / f"{kind}.json").write_bytes(source.read_bytes())
+            profile: object = json.loads(source.read_text(encoding="utf-8"))
+            (folder / "profiles" / f"{kind}.json").write_text(_compact(profile), encoding="utf-8")
 
 
 def _rules(device: Device) -> dict[str, object]:

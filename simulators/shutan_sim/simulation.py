@@ -82,8 +82,8 @@ class Simulation:
         await self.fleet.start()
         self._describe(port, runtime)
 
-    async def run(self) -> None:
-        """Until SIGINT or SIGTERM; SIGUSR1 freezes the registers."""
+    async def run(self, tell: Callable[[str], None]) -> None:
+        """Until SIGINT or SIGTERM; SIGUSR1 freezes the registers. tell: gets a line about a node that is given up."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stopping.set)
@@ -91,6 +91,8 @@ class Simulation:
         while not self._stopping.is_set():
             self.truth.flush()
             self.plant.prepare(self.clock.register_ms() + _AHEAD_MS)
+            for board in self.fleet.lost():
+                tell(f"node {board.name}: ends right after its start, again and again; see {board.console}")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), _FLUSH_S)
 

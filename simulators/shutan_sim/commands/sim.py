@@ -70,8 +70,12 @@ def _one_line_errors() -> Generator[None]:
     try:
         yield
     except (SimError, OSError) as error:
-        Console(stderr=True).print(f"[red]error:[/red] {error}", soft_wrap=True, highlight=False)
+        _complain(str(error))
         raise typer.Exit(1) from None
+
+
+def _complain(line: str) -> None:
+    Console(stderr=True).print(f"[red]error:[/red] {line}", soft_wrap=True, highlight=False)
 
 
 def _bar() -> Progress:
@@ -99,7 +103,7 @@ async def _run(simulation: Simulation, limit_s: float | None) -> None:
         typer.echo(
             f"{count} nodes run at {simulation.options.speed}x; Ctrl-C stops, SIGUSR1 freezes the registers", err=True
         )
-        await simulation.run()
+        await simulation.run(_complain)
     finally:
         await simulation.stop()
 
