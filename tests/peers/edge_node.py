@@ -23,7 +23,7 @@ from typing import Any
 
 import pysparkplug as peer
 
-LIMIT_S = 10
+LIMIT_S = 30
 REBIRTH = "Node Control/Rebirth"
 DEVICE = "meter"
 ALIAS = 4711
@@ -70,8 +70,10 @@ class Node:
             peer.QoS.AT_MOST_ONCE,
             lambda _client, _message: self._born.set(),
         )
-        self._side.connect(host, port=port, callback=lambda _client: connected.set())
-        self._wait(connected, "CONNACK")
+        probe = self._topic(peer.MessageType.DCMD, "probe")
+        self._side.subscribe(probe, peer.QoS.AT_MOST_ONCE, lambda _client, _message: connected.set())
+        self._side.connect(host, port=port, callback=lambda _client: self._publish(probe, peer.DCmd(0, ())))
+        self._wait(connected, "message to ourselves, which comes after every SUBACK")
         rebirth = peer.Metric(timestamp=0, name=REBIRTH, datatype=peer.DataType.BOOLEAN, value=False)
         self._edge = peer.EdgeNode(group, name, (rebirth,), cmd_callback=self._command)
         self._edge.register(peer.Device(DEVICE, meter_metrics(0, 0)))

@@ -2,22 +2,25 @@
 
 import json
 import subprocess
+import tempfile
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from support.places import REPO, TOOLS
 
 PYTHON = TOOLS / "peers/bin/python"
+STOP_LIMIT_S = 10
 SCRIPTS = REPO / "tests/peers"
 
 
 class Talk:
     """A script that answers each JSON line with a JSON line."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str], errors: IO[str]) -> None:
         self._process = process
+        self._errors = errors
 
     def ask(self, order: dict[str, Any]) -> dict[str, Any]:
         """Send one order and read its answer; AssertionError when the script ended instead."""
@@ -26,7 +29,10 @@ class Talk:
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
-        assert line, f"the independent client ended with code {self._process.wait(10)}"
+        if not line:
+            code = self._process.wait(STOP_LIMIT_S)
+            self._errors.seek(0)
+            raise AssertionError(f"the independent client ended with code {code}: {self._errors.read()[-2000:]}")
         return json.loads(line)
 
 
@@ -34,15 +40,22 @@ class Talk:
 def talk(script: str, arguments: Sequence[str | Path] = ()) -> Generator[Talk]:
     """Start a script of tests/peers in the client's environment; it ends when its stdin is closed."""
     assert PYTHON.is_file(), "the independent client is missing: run scripts/bootstrap"
-    with subprocess.Popen(
-        [PYTHON, SCRIPTS / script, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(
+            [PYTHON, SCRIPTS / script, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as process,
+    ):
         try:
-            yield Talk(process)
+            yield Talk(process, errors)
         finally:
             assert process.stdin is not None
             process.stdin.close()
             try:
-                process.wait(10)
+                process.wait(STOP_LIMIT_S)
             except subprocess.TimeoutExpired:
                 process.kill()
