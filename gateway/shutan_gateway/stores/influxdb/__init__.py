@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from shutan_gateway.config import read_secret
 from shutan_gateway.counters import HELP
+from shutan_gateway.stores.influxdb.mirror import MirrorTransport
 from shutan_gateway.stores.influxdb.store import InfluxStore
 from shutan_gateway.stores.influxdb.transport import ClientTransport, HttpTransport
 
@@ -21,7 +22,10 @@ HELP.setdefault("shutan_store_omitted_values_total", "values that a mirror canno
 
 def create(config: InfluxStoreConfig, counters: Counters) -> InfluxStore:
     """Factory named in the table of stores. Raises ConfigError for a secret, StartError for a missing package."""
-    return InfluxStore(config.name, _transport(config), counters, mirror=config.mirror)
+    transport = _transport(config)
+    if config.mirror:
+        transport = MirrorTransport(transport, config.url, timeout_s=config.timeout_s)
+    return InfluxStore(config.name, transport, counters, mirror=config.mirror)
 
 
 def _transport(config: InfluxStoreConfig) -> Transport:
