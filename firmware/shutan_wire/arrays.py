@@ -5,7 +5,7 @@ Boolean: u32 little-endian count, then bits, the first element in the highest bi
 
 import struct
 
-from shutan_wire.datatypes import BOOLEAN_ARRAY, DATETIME_ARRAY, INT8_ARRAY, STRING_ARRAY, name_of
+from shutan_wire.datatypes import BOOLEAN_ARRAY, DATETIME_ARRAY, INT8_ARRAY, STRING_ARRAY, integer_width, name_of
 from shutan_wire.errors import WireError
 
 TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
@@ -58,20 +58,30 @@ def _unpack_strings(data: bytes) -> "tuple[bool | int | float | str, ...]":
 
 def pack(datatype: int, items: "tuple[bool | int | float | str, ...]") -> bytes:
     """Bytes of an array value; WireError for an element that does not fit."""
+    if datatype == BOOLEAN_ARRAY:
+        return _pack_booleans(items)
+    if datatype == STRING_ARRAY:
+        return _pack_strings(items)
+    if not INT8_ARRAY <= datatype <= DATETIME_ARRAY:
+        raise WireError("value", "datatype " + str(datatype) + " is no array")
+    width = integer_width(datatype - INT8_ARRAY + 1) if datatype != DATETIME_ARRAY else (64, False)
+    for item in items:
+        _check(item, width)
     try:
-        if datatype == BOOLEAN_ARRAY:
-            return _pack_booleans(items)
-        if datatype == STRING_ARRAY:
-            return _pack_strings(items)
-        if not INT8_ARRAY <= datatype <= DATETIME_ARRAY:
-            raise WireError("value", "datatype " + str(datatype) + " is no array")
-        code = "<" + str(len(items)) + _CODES[datatype - INT8_ARRAY]
-        packed = struct.pack(code, *items)
-    except (TypeError, OverflowError, struct.error) as error:
-        raise WireError("value", "array element: " + str(error)) from None
-    if unpack(datatype, packed) != tuple(items) and code[-1] not in "fd":
-        raise WireError("value", "array element does not fit datatype " + str(datatype))
-    return packed
+        numbers = items if width else [float(item) for item in items]
+        return struct.pack("<" + str(len(items)) + _CODES[datatype - INT8_ARRAY], *numbers)
+    except OverflowError:
+        raise WireError("value", "array element too large") from None
+
+
+def _check(item: "bool | int | float | str", width: "tuple[int, bool] | None") -> None:
+    """Refuse an element that is no integer of (bits, signed), or no number where width is None."""
+    if isinstance(item, (bool, str)) or (width and not isinstance(item, int)):
+        raise WireError("value", "array element of another kind")
+    if width:
+        low = -(1 << (width[0] - 1)) if width[1] else 0
+        if not low <= item < low + (1 << width[0]):
+            raise WireError("value", "array element does not fit " + str(width[0]) + " bits")
 
 
 def _pack_booleans(items: "tuple[bool | int | float | str, ...]") -> bytes:

@@ -155,7 +155,7 @@ def _scalar(out: bytearray, base: int, value: "Scalar", datatype: "int | None") 
     elif code in (dt.FLOAT, dt.DOUBLE):
         if not isinstance(value, (int, float)) or isinstance(value, bool):
             raise WireError("value", "no number for " + dt.name_of(code))
-        _float(out, base, float(value), code)
+        _float(out, base, value, code)
     elif code == dt.BOOLEAN:
         if not isinstance(value, bool):
             raise WireError("value", "no boolean")
@@ -180,15 +180,12 @@ def _checked(value: "Scalar", bits: int, signed: bool) -> int:
 
 
 def _float(out: bytearray, base: int, value: float, code: int) -> None:
-    if code == dt.DOUBLE:
-        _varint(out, (base + 3) << 3 | 1)
-        out += struct.pack("<d", value)
-        return
+    """Float or Double; infinities and not-a-number are values too."""
     try:
-        packed = struct.pack("<f", value)
+        packed = struct.pack("<f" if code == dt.FLOAT else "<d", float(value))
     except OverflowError:
-        raise WireError("value", "too large for Float") from None
-    _varint(out, (base + 2) << 3 | 5)
+        raise WireError("value", "too large for " + dt.name_of(code)) from None
+    _varint(out, (base + 2) << 3 | 5 if code == dt.FLOAT else (base + 3) << 3 | 1)
     out += packed
 
 

@@ -231,30 +231,30 @@ def _fifty(writer: Writer, image: bytes) -> None:
 
 def test_fifty_metrics_and_their_packet_head_touch_no_heap():
     """On MicroPython by count and with the heap locked; on CPython the content alone can be shown."""
-    buf = bytearray(2000)
-    head = bytearray(64)
     topic = b"spBv1.0/jiuniang/DDATA/n01/m-entry"
     image = bytes([255 - i for i in range(60)])
-    writer = Writer(buf)
-    _fifty(writer, image)
-    publish_head(head, topic, writer.pos, 1, False, 65535)
-    if MICROPYTHON:
-        micropython: Any = __import__("micropython")
-        heap: Any = gc
-        gc.collect()
-        gc.disable()
-        before = heap.mem_alloc()
+    for buf in (bytearray(2000), memoryview(bytearray(2000))):
+        head = bytearray(64)
+        writer = Writer(buf)
         _fifty(writer, image)
         publish_head(head, topic, writer.pos, 1, False, 65535)
-        after = heap.mem_alloc()
-        gc.enable()
-        assert after == before, after - before
-        micropython.heap_lock()
-        try:
+        if MICROPYTHON:
+            micropython: Any = __import__("micropython")
+            heap: Any = gc
+            gc.collect()
+            gc.disable()
+            before = heap.mem_alloc()
             _fifty(writer, image)
             publish_head(head, topic, writer.pos, 1, False, 65535)
-        finally:
-            micropython.heap_unlock()
-    found = decode_payload(buf[: writer.pos])
-    assert len(found.metrics) == 50
-    assert found.metrics[49].value == 900 * 2097152 + 2097151
+            after = heap.mem_alloc()
+            gc.enable()
+            assert after == before, after - before
+            micropython.heap_lock()
+            try:
+                _fifty(writer, image)
+                publish_head(head, topic, writer.pos, 1, False, 65535)
+            finally:
+                micropython.heap_unlock()
+        found = decode_payload(buf[: writer.pos])
+        assert len(found.metrics) == 50
+        assert found.metrics[49].value == 900 * 2097152 + 2097151

@@ -5,6 +5,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -302,3 +303,14 @@ def test_every_float_survives_as_double_and_the_small_ones_as_float(value: float
         assert isinstance(found, float)
         exact = struct.unpack("<f", struct.pack("<f", value))[0] if code == dt.FLOAT else value
         assert found == exact or (math.isnan(found) and math.isnan(value))
+
+
+def test_numbers_beyond_every_float_are_refused_by_the_wire() -> None:
+    for code, value in (
+        (dt.DOUBLE, 10**400),
+        (dt.FLOAT, 1e39),
+        (dt.FLOAT_ARRAY, (1e39,)),
+        (dt.DOUBLE_ARRAY, (10**400,)),
+    ):
+        with pytest.raises(WireError, match="too large"):
+            encode_payload(Payload(metrics=[Metric(datatype=code, value=value)]))
