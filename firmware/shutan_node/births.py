@@ -1,0 +1,96 @@
+"""Births, deaths and gap records. Loaded for the message and dropped after it."""
+
+from shutan_node import gaps, record
+from shutan_wire import records
+from shutan_wire.quality import BAD, GOOD
+
+# of shutan_wire.datatypes, which would need 2 KB of heap at the narrowest moment
+_INT64 = 4
+_UINT64 = 8
+_BOOLEAN = 11
+_DATETIME = 13
+
+
+async def all_of(link: object) -> None:
+    """NBIRTH and the DBIRTH of every device that answers."""
+    edge = link.edge
+    edge.rebirth = False
+    await link.send(_node(edge, link.boot))
+    for columns in edge.devices:
+        if columns.name is not None:
+            columns.born = False
+            if columns.alive:
+                await link.send(device(edge, columns))
+
+
+def _node(edge: object, boot: int) -> memoryview:
+    """NBIRTH; seq begins again."""
+    store = edge.store
+    edge.seq = 0
+    hi, lo = edge.open()
+    writer = edge.writer
+    writer.named_int(records.BDSEQ, None, hi, lo, _INT64, store.bdseq)
+    writer.named_int(records.REBIRTH, None, hi, lo, _BOOLEAN, 0)
+    for name, value in (
+        (records.STORE_ID, store.id),
+        (records.BOOT_ID, boot),
+        (records.STORE_FIRST, store.first),
+        (records.UNSAVED, store.unsaved),
+        (records.ACK_STORE, store.id),
+        (records.ACK, store.acked),
+    ):
+        writer.named_int(name, None, hi, lo, _UINT64, value)
+    for name, alias, datatype in (
+        (records.GAP_FROM, records.GAP_FROM_ID, _UINT64),
+        (records.GAP_TO, records.GAP_TO_ID, _UINT64),
+        (records.GAP_START, records.GAP_START_ID, _DATETIME),
+        (records.GAP_END, records.GAP_END_ID, _DATETIME),
+        (records.GAP_UNSAVED, records.GAP_UNSAVED_ID, _BOOLEAN),
+    ):
+        writer.named(name, alias, hi, lo, datatype, None)
+    _columns(edge, edge.devices[0], hi, lo)
+    edge.devices[0].born = True
+    return edge.close("NBIRTH", None)
+
+
+def device(edge: object, columns: object) -> memoryview:
+    """DBIRTH with every metric that the device may send."""
+    hi, lo = edge.open()
+    _columns(edge, columns, hi, lo)
+    columns.born = True
+    return edge.close("DBIRTH", columns.name)
+
+
+def _columns(edge: object, columns: object, hi: int, lo: int) -> None:
+    writer = edge.writer
+    base = columns.slot * 256
+    writer.named(records.RECORD, base, hi, lo, _UINT64, None)
+    if not columns.relative:
+        hi = columns.time_ms >> 21
+        lo = columns.time_ms & 0x1FFFFF
+    names = columns.names.split(" ")
+    for column in range(len(names)):
+        image = columns.image if columns.known(column) else None
+        quality = columns.quality[column] if columns.alive else BAD
+        writer.named(
+            names[column],
+            base + columns.ids[column],
+            hi,
+            lo,
+            columns.types[column],
+            image,
+            8 * column,
+            quality if image else GOOD,
+        )
+
+
+def gap(edge: object, body: memoryview, hi: int, lo: int, historical: bool) -> None:
+    """Metrics of a gap record, and the new Store First with it."""
+    writer = edge.writer
+    number = records.GAP_FROM_ID
+    for value in gaps.numbers(body):
+        writer.metric_int(number, hi, lo, value >> 21, value & 0x1FFFFF, historical)
+        number += 1
+    unsaved = b"\x01" if body[0] & record.UNSAVED else b"\x00"
+    writer.metric(records.GAP_UNSAVED_ID, hi, lo, _BOOLEAN, unsaved, 0, historical)
+    writer.named_int(records.STORE_FIRST, None, hi, lo, _UINT64, edge.store.first)

@@ -1,0 +1,62 @@
+"""The console (one JSON object per line, for changes of state only) and the Python heap."""
+
+import gc
+import json
+import sys
+
+GC_BYTES = 2048  # a collection after so many allocated bytes: garbage cannot add up to more
+
+
+def unload(*names: str) -> None:
+    """Forget modules: what nothing else refers to goes back to the heap, and a later import loads it again."""
+    Console.note()
+    for name in names:
+        if name in sys.modules:
+            sys.modules.pop(name)
+            package, child = name.rsplit(".", 1)
+            if hasattr(sys.modules[package], child):
+                delattr(sys.modules[package], child)
+    gc.collect()
+
+
+class Console:
+    """Says events with the node's standing figures.
+
+    node: its id; store: its Store; boot: random 64 bits; samples: metric values recorded in this boot.
+    `peak` is the highest heap use ever noted, garbage included, in bytes.
+    """
+
+    peak = 0
+
+    def __init__(self, node: str, boot: int, store: object) -> None:
+        self._node = node
+        self._boot = "%016x" % boot
+        self._store = store
+        self.samples = 0
+        self.errors = 0
+
+    @staticmethod
+    def note() -> None:
+        """Look at the heap use now."""
+        Console.peak = max(Console.peak, gc.mem_alloc())
+
+    def say(self, event: str, **fields: object) -> None:
+        """Print one event; fields beyond the standing ones are added."""
+        self.note()
+        store = self._store
+        fields["event"] = event
+        fields["node"] = self._node
+        fields["boot"] = self._boot
+        fields["store"] = "%016x" % store.id
+        fields["newest"] = store.newest
+        fields["acked"] = store.acked
+        fields["journaled"] = store.journal.last
+        fields["unsaved"] = store.unsaved
+        fields["samples"] = self.samples
+        fields["heap_peak"] = self.peak
+        print(json.dumps(fields))  # noqa: T201 - the console is the node's only local output
+
+    def error(self, where: str, error: BaseException) -> None:
+        """Count and print an exception."""
+        self.errors += 1
+        self.say("error", where=where, reason=repr(error))

@@ -1,0 +1,61 @@
+"""Records that will never come, and the gap records that say so. Loaded when it happens and dropped after it."""
+
+from shutan_node import record
+from shutan_node.journal import FIRST, LAST
+
+_HOLES = 8
+
+
+def declare(store: object, low: int, high: int, unsaved: bool, start_ms: int, end_ms: int) -> None:
+    """Add the gap record for low..high. unsaved: lost with RAM or rotten; else overwritten. Times in ms or 0."""
+    store.lost += high - low + 1
+    store.holes.append((low, high))
+    if len(store.holes) > _HOLES:
+        store.holes.pop(0)
+    now, relative = store.clock.now()
+    now = store.gap_ms = max(now, store.gap_ms + 1)  # two gaps never share their time
+    body = bytearray(record.GAP_SIZE)
+    body[0] = record.GAP | (record.RELATIVE if relative else 0) | (record.UNSAVED if unsaved else 0)
+    record.put_time(body, now)
+    at = record.HEAD
+    for number in (low, high, start_ms, end_ms):
+        body[at : at + 6] = number.to_bytes(6, "little")
+        at += 6
+    store.add(body)
+
+
+def numbers(body: memoryview) -> "list[int]":
+    """[from, to, start ms, end ms] of a gap body."""
+    head = record.HEAD
+    return [int.from_bytes(body[at : at + 6], "little") for at in range(head, record.GAP_SIZE, 6)]
+
+
+def shed(store: object) -> None:
+    """RAM is full and flash refuses: give up the oldest quarter of RAM."""
+    low = store.ring.first
+    high = low + (store.ring.last - low) // 4
+    store.ring.drop(high)
+    store.first = max(store.first, high + 1)
+    declare(store, low, high, True, 0, 0)
+
+
+def overwrite(store: object) -> bool:
+    """Delete the oldest segment to make room; False without one. Its gap record follows when RAM is on flash."""
+    journal = store.journal
+    if not journal.segments:
+        return False
+    segment = journal.segments[0]
+    low = max(segment[FIRST], store.first)
+    high = segment[LAST]
+    if high >= low:
+        store.lost_ranges.append((low, high, _time(journal, low), _time(journal, high)))
+        store.first = high + 1
+    journal.files.remove(journal.name(segment))
+    journal.segments.pop(0)
+    return True
+
+
+def _time(journal: object, number: int) -> int:
+    """UTC of a record on flash in ms, 0 = unknown."""
+    found = journal.seek(number)
+    return 0 if found is None or found[1][0] & record.RELATIVE else record.time_of(found[1])

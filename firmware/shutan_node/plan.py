@@ -1,0 +1,223 @@
+"""The plan: configuration and profiles, checked and made ready, in `plan.json`. Made in a life of its own.
+
+Checking needs more heap than running, and leaves names in it for ever. So a board whose configuration changed checks it,
+writes the plan and starts again; all later starts only read the plan.
+
+The slots say what the columns of the records on flash mean: per slot the device, its catalogue ids and datatypes. While
+records are held, slots and columns keep their places and new ones come behind them.
+"""
+
+import gc
+import json
+from binascii import crc32
+
+from shutan_node.console import unload
+from shutan_node.journal import FOLDER, Files
+from shutan_node.start import PLAN, read_plan, shape_of, source_crc
+
+NODE_METRICS = (
+    "uptime_s", "heap_free_b", "heap_used_max_b", "journal_records", "meter_errors", "samples_dropped",
+    "records_overwritten", "link_reconnects", "clock_steps",
+)  # fmt: skip
+_INT64 = 4  # of shutan_wire.datatypes
+_METRICS_MAX = 80  # of a device: a body must fit a page even with every value long and poor
+_PROFILE = ("reads", "ids", "in_read", "at", "forms", "flags", "singles")
+_ARRAYS = ("num", "den", "low", "high")
+
+
+def make(files: Files) -> "list[str]":
+    """Check everything and write the plan; the mistakes found (then nothing is written).
+
+    In steps, each of which gives its code back before the next is loaded.
+    """
+    from shutan_node import config
+
+    try:
+        settings = config.read()
+    except config.ConfigError as error:
+        return error.mistakes
+    del config
+    broker = _broker(settings)
+    unload(
+        "shutan_node.config", "shutan_wire.encode", "shutan_wire.encode_general", "shutan_wire.model",
+        "shutan_wire.mqtt", "shutan_wire.mqtt_connect", "shutan_wire.mqtt_more", "shutan_wire.records",
+        "shutan_wire.ids",
+    )  # fmt: skip
+    mistakes = []
+    plan = _measuring(settings, files, mistakes)
+    if not mistakes:
+        plan["broker"] = broker
+        for key in ("site", "node", "time", "store", "wifi", "node_interval_s"):
+            plan[key] = settings[key]
+        settings = None
+        gc.collect()
+        text = json.dumps(plan).encode()
+        files.replace(PLAN, b"%08x" % (crc32(text) & 0xFFFFFFFF) + text)
+    return mistakes
+
+
+def _measuring(settings: "dict[str, object]", files: Files, mistakes: "list[str]") -> "dict[str, object]":
+    """The part of the plan about meters and columns."""
+    from shutan_meters.errors import ProfileError
+    from shutan_meters.master import Device
+    from shutan_wire import catalogue
+
+    profiles = {}
+    slots = [["", bytes([catalogue.by_name(name).id for name in NODE_METRICS])]]
+    found = []
+    for index in range(len(settings["devices"])):
+        device = settings["devices"][index]
+        where = "devices[%d]." % index
+        profile = _profile(device["profile"], profiles, mistakes, where)
+        if profile is not None:
+            items = _items(device["metrics"], profile, mistakes, where)
+            slots.append([device["device"], bytes([profile.ids[item] for item in items])])
+            found.append((device, items, profile))
+            try:
+                Device(profile, device["address"], device["ct"], device["pt"])
+            except ProfileError as error:
+                mistakes.append(where + str(error))
+    if mistakes:
+        return {}
+    old = read_plan(files) or {"slots": []}
+    held = [name for name in files.names(FOLDER) if len(name) == 8]
+    names = sorted(profiles)
+    plan = {
+        "crc": source_crc(files, names),
+        "was": shape_of(old["slots"]) if held else 0,
+        "slots": _slots(old["slots"] if held else [], slots),
+        "profiles": [_packed(name, profiles[name]) for name in names],
+        "buses": [],
+    }
+    for bus in settings["buses"]:
+        line = [bus[key] for key in ("uart", "baud", "format", "tx", "rx", "de")]
+        meters = [
+            _meter(device, items, profile, names, plan["slots"])
+            for device, items, profile in found
+            if device["bus"] == bus["id"]
+        ]
+        if meters:
+            plan["buses"].append([line, meters])
+    return plan
+
+
+def _profile(name: str, profiles: "dict[str, object]", mistakes: "list[str]", where: str) -> object:
+    from shutan_meters.errors import ProfileError
+    from shutan_meters.profile import load_profile
+
+    if name not in profiles:
+        profiles[name] = None
+        try:
+            with open("profiles/" + name + ".json") as file:
+                profiles[name] = load_profile(file.read())
+        except OSError:
+            mistakes.append(where + "profile: profiles/" + name + ".json is missing")
+        except ProfileError as error:
+            mistakes.append(where + "profile: " + str(error))
+    return profiles[name]
+
+
+def _packed(name: str, profile: object) -> "list[object]":
+    head = [name, profile.protocol, profile.baud, profile.line, profile.timeout_ms]
+    columns = [bytes(getattr(profile, part)).hex() for part in _PROFILE]
+    return head + columns + [list(getattr(profile, part)) for part in _ARRAYS]
+
+
+def _items(rules: "dict[str, object] | None", profile: object, mistakes: "list[str]", where: str) -> bytearray:
+    """Items of a profile that are to be read: all of them, or those that the configuration names."""
+    from shutan_wire import catalogue
+
+    items = bytearray()
+    known = []
+    for item in range(len(profile)):
+        name = catalogue.by_id(profile.ids[item]).name
+        known.append(name)
+        if rules is None or name in rules:
+            items.append(item)
+    for name in rules or ():
+        if name not in known:
+            mistakes.append(where + "metrics." + name + ": not in profile " + profile.name)
+    if len(items) > _METRICS_MAX:
+        mistakes.append(where + "metrics: %d, at most %d" % (len(items), _METRICS_MAX))
+    return items
+
+
+def _slots(old: "list[list[str]]", new: "list[list[object]]") -> "list[list[str]]":
+    """[device, hex of ids, hex of datatypes, names] per slot: the old ones in their places, then what is new."""
+    from shutan_wire import catalogue
+
+    merged = [[slot[0], bytes.fromhex(slot[1])] for slot in old]
+    for name, ids in new:
+        for slot in merged:
+            if slot[0] == name:
+                slot[1] += bytes([number for number in ids if slot[1].find(bytes([number])) < 0])
+                break
+        else:
+            merged.append([name, ids])
+    out = []
+    for name, ids in merged:
+        metrics = [catalogue.by_id(number) for number in ids]
+        types = bytes([metric.datatype for metric in metrics])
+        out.append([name, ids.hex(), types.hex(), " ".join([metric.name for metric in metrics])])
+    return out
+
+
+def _meter(
+    device: "dict[str, object]", items: bytearray, profile: object, names: "list[str]", slots: "list[list[str]]"
+) -> "list[object]":
+    """[slot, place of the profile, address, ct, pt, item per column (255 = none), wanted or "", interval, rules]."""
+    from shutan_wire import catalogue
+
+    slot = 0
+    while slots[slot][0] != device["device"]:
+        slot += 1
+    places = bytearray()
+    rules = []
+    mine = bytes([profile.ids[item] for item in items])
+    ids = bytes.fromhex(slots[slot][1])
+    for column in range(len(ids)):
+        place = mine.find(ids[column : column + 1])
+        places.append(255 if place < 0 else items[place])
+        metric = catalogue.by_id(ids[column])
+        rule = (device["metrics"] or {}).get(metric.name)
+        if rule and metric.kind != "counter":
+            deadband = rule["deadband"]
+            if deadband < 0 and rule["max_silence_s"]:
+                deadband = 0  # a silence alone means: on every change
+            rules.append([column, deadband, rule["max_silence_s"], rule["interval_s"]])
+    wanted = bytearray(len(profile))
+    for item in items:
+        wanted[item] = 1
+    mask = wanted.hex() if len(items) < len(profile) else ""
+    meter = [slot, names.index(device["profile"])] + [device[key] for key in ("address", "ct", "pt")]
+    return meter + [places.hex(), mask, device["interval_s"] * 1000, rules]
+
+
+def _broker(settings: "dict[str, object]") -> "dict[str, object]":
+    """Address and the packets of every handshake; the two last bytes of the death are its bdSeq, see handshake."""
+    from shutan_wire import encode, mqtt_connect, records
+    from shutan_wire.ids import NCMD, NDEATH, state_topic, topic
+    from shutan_wire.model import Metric, Payload
+    from shutan_wire.mqtt_more import publish
+
+    broker = settings["broker"]
+    site = settings["site"]
+    node = settings["node"]
+    host = settings["primary_host"]
+    state = state_topic(host) if host else ""
+    death = encode.encode_payload(Payload(metrics=[Metric(name=records.BDSEQ, datatype=_INT64, value=128)]))
+    where = topic(site, NDEATH, node)
+    user, password = broker["user"], broker["password"]
+    keepalive_s = broker["keepalive_s"]
+    connect = mqtt_connect.connect(site + "-" + node, keepalive_s, True, user, password, will=(where, death, 1, False))
+    filters = [(topic(site, NCMD, node), 1)] + ([(state, 1)] if state else [])
+    return {
+        "host": broker["host"],
+        "port": broker["port"],
+        "keepalive_s": keepalive_s,
+        "state": state,
+        "connect": connect.hex(),
+        "at": connect.find(death) + len(death) - 2,
+        "subscribe": mqtt_connect.subscribe(1, filters).hex(),
+        "death": publish(where, death, 1, False, 2).hex(),
+    }

@@ -1,0 +1,89 @@
+"""What a store does at its start, at the first time sync and at a planned stop. Loaded for that and dropped after it."""
+
+import os
+from binascii import crc32
+from struct import pack, unpack
+
+from shutan_node import record
+from shutan_node.journal import FIRST, FOLDER, ID, LAST
+from shutan_node.store import LAYOUT, STATE
+
+
+def scan(journal: object) -> None:
+    """Find all whole pages of the segments on flash. Takes a second per megabyte on a board."""
+    for name in journal.files.names(FOLDER):
+        if len(name) == 8:
+            segment = [int(name, 16), 0, 0, journal.files.size(FOLDER + "/" + name)]
+            pos = journal.load(segment, 0)
+            while pos >= 0:
+                segment[FIRST] = segment[FIRST] or journal.number
+                segment[LAST] = journal.number + journal.loaded - 1
+                pos = journal.load(segment, pos + journal.size)
+            journal.segments.append(segment)
+            journal.id = segment[ID]
+            journal.last = max(journal.last, segment[LAST])
+
+
+def recover(store: object, shape: int, was: int) -> bool:
+    """Load the state and the journal; False if a store had to be given up and formatted.
+
+    shape: meaning of the columns from now on; was: an older one that it extends. Records of any other are unreadable.
+    """
+    files = store.files
+    journal = store.journal
+    raw = bytearray(34)
+    size = files.read(STATE, 0, raw)
+    state = bytes(raw[:30])
+    whole = size == 34 and pack("<I", crc32(state) & 0xFFFFFFFF) == bytes(raw[30:])
+    held = [name for name in files.names(FOLDER) if len(name) == 8]
+    store.shape = shape
+    if whole:
+        store.id, store.reserved, done, known, store.bdseq, acked = unpack(LAYOUT, state)
+    if not whole or (held and known not in (shape, was)):
+        for name in files.names(FOLDER):
+            files.remove(FOLDER + "/" + name)
+        store.id = int.from_bytes(os.urandom(8), "little")
+        store.reserved = 0
+        store.save()
+        return not held and not size
+    if known != shape:
+        store.first = done + 1
+        store.save()
+    scan(journal)
+    store.acked = done if acked else 0
+    store.first = done + 1
+    journal.release(done)
+    if not journal.segments:
+        for name in files.names(FOLDER):
+            files.remove(FOLDER + "/" + name)  # clocks of earlier boots
+    known = max(done, journal.last)
+    begin = journal.first()
+    store.newest = store.reserved = max(store.reserved, journal.last)
+    store.ring.reset(store.newest + 1)
+    if begin > store.first:
+        store.gap(store.first, begin - 1, False, 0, 0)
+        store.first = begin
+    if known < store.ring.first - 1:
+        store.unsaved = store.ring.first - 1 - known
+        store.gap(known + 1, known + store.unsaved, True, 0, 0)
+    store.spill()
+    return True
+
+
+def stamp(store: object, offset_ms: int) -> None:
+    """The time is known: uptimes become UTC, in RAM at once, on flash when they are read (also by a later boot)."""
+    if store.offset_ms is None:
+        store.offset_ms = offset_ms
+        for number in range(store.ring.first, store.ring.last + 1):
+            record.stamp(store.ring.get(number), offset_ms)
+        if store.relative:
+            name = FOLDER + "/t%08x" % store.journal.boot
+            store.files.replace(name, offset_ms.to_bytes(8, "little"))
+
+
+def close(store: object) -> None:
+    """Planned stop: everything to flash and no number left reserved, so that nothing counts as unsaved."""
+    store.spill()
+    if store.ring.first > store.ring.last:
+        store.reserved = store.newest
+    store.save()

@@ -1,0 +1,188 @@
+"""From files to running objects, in steps that give their code back. Loaded at start and dropped after it."""
+
+import json
+import os
+import sys
+from array import array
+from binascii import crc32
+
+from shutan_node.console import unload
+from shutan_node.journal import Files
+
+PLAN = "plan.json"
+_FORMAT = 1  # of the plan; another number makes every board check its configuration again
+
+# What a running node never calls: code for the other side of the wire or for a person.
+_UNUSED = {
+    "shutan_wire.encode": ("encode_payload",),
+    "shutan_meters.master": ("read_device", "read_address"),
+    "shutan_meters.profile": ("load_profile", "unload_loader"),
+}
+
+
+def start(node: object) -> None:
+    """Build the node out of its plan. Where there is none that fits, check the configuration and start again."""
+    files = Files()
+    plan = read_plan(files)
+    if plan is None or plan["crc"] != source_crc(files, [profile[0] for profile in plan["profiles"]]):
+        plan = None
+        _check(files)
+    buses = _meters(plan)
+    _strip()
+    _storage(node, plan, files)
+    _tasks(node, plan, buses)
+    _strip()
+    node.time = plan["time"]
+    node.interval_ms = plan["node_interval_s"] * 1000
+    from shutan_node import hal
+
+    hal.join(plan["wifi"])
+    node.console.say("boot", runtime=sys.version, cause=hal.reset_cause())
+
+
+def _check(files: Files) -> None:
+    """Make a new plan and reset, or say what is wrong and stop."""
+    from shutan_node import plan
+
+    mistakes = plan.make(files)
+    if mistakes:
+        print(json.dumps({"event": "error", "where": "config.json", "mistakes": mistakes}))  # noqa: T201 - console
+        sys.exit(1)
+    from shutan_node import hal
+
+    hal.reset()
+
+
+def _strip() -> None:
+    """Give back what only the start needs."""
+    for name, unused in _UNUSED.items():
+        for part in unused:
+            if name in sys.modules and hasattr(sys.modules[name], part):
+                delattr(sys.modules[name], part)
+    unload(
+        "shutan_wire.catalogue", "shutan_wire.datatypes", "shutan_wire.records", "shutan_wire.ids",
+        "shutan_wire.quality",
+    )  # fmt: skip
+
+
+def source_crc(files: Files, profiles: "list[str]") -> int:
+    """CRC-32 over what a plan is made of."""
+    crc = _FORMAT
+    chunk = bytearray(128)
+    for name in ["config.json"] + ["profiles/" + name + ".json" for name in profiles]:
+        size = files.size(name)
+        for at in range(0, size, len(chunk)):
+            crc = crc32(memoryview(chunk)[: files.read(name, at, chunk)], crc)
+    return crc & 0xFFFFFFFF
+
+
+def shape_of(slots: "list[list[str]]") -> int:
+    """CRC-32 over the meaning of the columns on flash."""
+    return crc32(json.dumps([slot[:3] for slot in slots]).encode()) & 0xFFFFFFFF
+
+
+def read_plan(files: Files) -> "dict[str, object] | None":
+    """The plan on flash; None if there is none that is whole."""
+    raw = bytearray(files.size(PLAN))
+    files.read(PLAN, 0, raw)
+    text = memoryview(raw)[8:]
+    try:
+        return json.loads(bytes(text)) if int(bytes(raw[:8]), 16) == crc32(text) & 0xFFFFFFFF else None
+    except ValueError:
+        return None
+
+
+def _profile(packed: "list[object]") -> object:
+    from shutan_meters.profile import Profile
+
+    profile = Profile(*packed[:5])
+    profile.reads, profile.ids, profile.in_read, profile.at = [bytes.fromhex(text) for text in packed[5:9]]
+    profile.forms, profile.flags, profile.singles = [bytes.fromhex(text) for text in packed[9:12]]
+    profile.num = array("I", packed[12])
+    profile.den = array("I", packed[13])
+    profile.low = array("f", packed[14])
+    profile.high = array("f", packed[15])
+    return profile
+
+
+def _meters(plan: "dict[str, object]") -> "list[tuple[object, ...]]":
+    """Per bus (line, list of (Device, slot, items, wanted, interval_ms, rules)); takes the profiles out of the plan."""
+    from shutan_meters.master import Device
+
+    profiles = [_profile(packed) for packed in plan.pop("profiles")]
+    out = []
+    for line, entries in plan.pop("buses"):
+        found = []
+        for slot, profile, address, ct, pt, items, wanted, interval_ms, rules in entries:
+            meter = Device(profiles[profile], address, ct, pt)
+            mask = bytes.fromhex(wanted) if wanted else None
+            found.append((meter, slot, bytes.fromhex(items), mask, interval_ms, rules))
+        out.append((line, found))
+    return out
+
+
+def _storage(node: object, plan: "dict[str, object]", files: Files) -> None:
+    """Boot id, clock, console, store and columns."""
+    from shutan_node import hal, recovery
+    from shutan_node.clock import Clock
+    from shutan_node.columns import Columns
+    from shutan_node.console import Console
+    from shutan_node.journal import Journal
+    from shutan_node.store import Ring, Store
+
+    options = plan["store"]
+    node.boot = int.from_bytes(os.urandom(8), "little")
+    node.clock = Clock(hal.uptime_ms)
+    journal = Journal(files, options["flash_bytes"], node.boot & 0xFFFFFFFF)
+    ring = Ring(options["ram_records"], options["ram_bytes"])
+    node.store = Store(files, journal, ring, options["ram_records"], node.clock)
+    node.console = Console(plan["node"], node.boot, node.store)
+    slots = plan.pop("slots")
+    unload("shutan_wire.quality")
+    if not recovery.recover(node.store, shape_of(slots), plan["was"]):
+        node.console.say("error", where="store", reason="no readable state: formatted")
+    del recovery
+    unload("shutan_node.recovery", "shutan_node.gaps")
+    node.devices = []
+    texts = {}
+    for slot in range(len(slots)):
+        name, ids, types, names = slots[slot]
+        names = texts.setdefault(names, names)  # meters of one kind share their names
+        node.devices.append(Columns(slot, name or None, names, bytes.fromhex(ids), bytes.fromhex(types)))
+
+
+def _tasks(node: object, plan: "dict[str, object]", buses: "list[tuple[object, ...]]") -> None:
+    """Delivery, link and samplers."""
+    from shutan_node import hal
+    from shutan_node.delivery import Delivery
+    from shutan_node.edge import Edge
+
+    _strip()
+    from shutan_node.journal import RECORD_MAX
+    from shutan_node.link import Link
+    from shutan_node.sampler import Bus, Instrument, Recorder, Sampler
+
+    options = plan["store"]
+    broker = plan["broker"]
+    keepalive_ms = broker["keepalive_s"] * 1000
+    ram_ms = options["ram_window_s"] * 1000
+    delivery = Delivery(node.store, keepalive_ms, ram_ms, options["foreign_after_s"] * 1000)
+    body = longest = 0
+    for columns in node.devices:
+        count = len(columns.ids)
+        body = max(body, 16 + 13 * count)
+        longest = max(longest, (850 if columns.name is None else 60) + len(columns.names) + 30 * count)
+    node.recorder = Recorder(node.console, node.clock, node.store, delivery, min(body, RECORD_MAX))
+    edge = Edge(plan["site"], plan["node"], node.devices, node.store, node.clock, longest)
+    for key in ("connect", "subscribe", "death"):
+        broker[key] = bytearray(bytes.fromhex(broker[key]))
+    node.link = Link(edge, delivery, node.console, broker, node.boot)
+    node.samplers = []
+    for line, entries in buses:
+        instruments = []
+        for meter, slot, items, wanted, interval_ms, rules in entries:
+            for rule in rules:
+                node.devices[slot].rule(*rule)
+            instruments.append(Instrument(meter, node.devices[slot], items, wanted, interval_ms))
+        bus = Bus(hal.Line(*line), 11000 // line[1] + 1)
+        node.samplers.append(Sampler(bus, instruments, node.recorder))
