@@ -1,11 +1,6 @@
 """Delivery: each record ends in the store or in the dead letters, whatever the store, the disk or the process does."""
 
-import json
 import logging
-import math
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -17,10 +12,8 @@ from shutan_gateway.backoff import Backoff
 from shutan_gateway.deliver import Limits
 from shutan_gateway.errors import StateUnavailable, StoreUnavailable
 from shutan_gateway.rows import Row
-from shutan_gateway.spool import Position
 from shutan_gateway.stores.base import Rejected, StoreRefused, Written
-from shutan_gateway.stores.sqlite import SqliteStore
-from support.delivery import LIMIT_S, Line, MemoryStore, record, records, undecodable
+from support.delivery import LIMIT_S, Line, MemoryStore, record, records, refuse_bad, undecodable
 from support.servers import wait_until
 from support.store_rows import row, series
 
@@ -38,11 +31,6 @@ def by_turns(store: MemoryStore, script: Script) -> None:
         return turn
 
     store.script = answer
-
-
-def refuse_odd_values(rows: Sequence[Row]) -> Written:
-    bad = [n for n, one in enumerate(rows) if one.values[0] == "bad"]
-    return Written(len(rows), tuple(Rejected(n, "conflict: it is bad") for n in bad))
 
 
 def test_everything_accepted_before_and_after_the_start_is_delivered(tmp_path: Path) -> None:
@@ -71,7 +59,7 @@ def test_delivery_goes_on_where_it_stopped(tmp_path: Path) -> None:
 
 def test_a_record_with_a_refused_row_is_dead_and_its_other_rows_are_stored(tmp_path: Path) -> None:
     store = MemoryStore()
-    store.script = refuse_odd_values
+    store.script = refuse_bad
     bad = row({"x_s": "bad"}, device="b", qualities={"y_f": 0})
     with Line(tmp_path, store) as line:
         line.append([record(*series(2), bad), record(series(3)[2]), record(bad._replace(device="c"), bad), record()])
@@ -270,7 +258,7 @@ def test_one_slow_store_does_not_hold_back_another(tmp_path: Path) -> None:
 
 def test_accepted_is_stored_and_dead_and_pending_at_every_moment(tmp_path: Path) -> None:
     store = MemoryStore()
-    store.script = refuse_odd_values
+    store.script = refuse_bad
     rows = [row({"x_s": "bad" if n % 7 == 0 else "good"}, at=n) for n in range(3000)]
     done = threading.Event()
     sums: set[int] = set()
@@ -329,28 +317,6 @@ def test_a_deliverer_that_never_ran_can_be_stopped(tmp_path: Path) -> None:
     assert store.closed
 
 
-def test_a_failed_commit_repeats_the_batch_and_writes_no_letter_twice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = MemoryStore()
-    store.script = refuse_odd_values
-    line = Line(tmp_path, store)
-    commit, failures = line.state.commit_delivery, iter(range(3))
-
-    def fail(store: str, position: Position, *, stored: int, dead: int) -> None:
-        if next(failures, None) is not None:
-            raise StateUnavailable("registry.sqlite: locked")
-        commit(store, position, stored=stored, dead=dead)
-
-    monkeypatch.setattr(line.state, "commit_delivery", fail)
-    line.append(records([row({"x_s": "bad"}, at=1), row({"x_s": "good"}, at=2), row({"x_s": "bad"}, at=3)]))
-    with line:
-        line.wait_delivered()
-        assert line.totals() == (1, 2, 0)
-    assert store.calls == [3, 3, 3, 3]
-    assert len(line.letters()) == 2
-
-
 def test_an_unexpected_error_is_one_log_line_and_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     store = MemoryStore()
     by_turns(store, [ZeroDivisionError("a defect"), None])
@@ -362,116 +328,3 @@ def test_an_unexpected_error_is_one_log_line_and_tried_again(tmp_path: Path, cap
     (entry,) = caplog.records
     assert "ZeroDivisionError('a defect')" in entry.getMessage()
     assert "\n" not in entry.getMessage()
-
-
-def test_dead_letters_that_cannot_be_written_hold_the_position(tmp_path: Path) -> None:
-    store = MemoryStore()
-    store.script = refuse_odd_values
-    line = Line(tmp_path, store)
-    line.dead_dir.write_text("a file where the folder should be")
-    line.append([record(row({"x_s": "bad"})), *records(series(5))])
-    with line:
-        wait_until(lambda: "dead letters" in (line.deliverers[0].trouble or ""), LIMIT_S, "trouble shown")
-        assert line.totals() == (0, 0, 6)
-        line.dead_dir.unlink()
-        line.wait_delivered()
-        assert line.totals() == (5, 1, 0)
-    assert len(line.letters()) == 1
-
-
-def test_dead_letters_are_bounded_and_what_goes_is_counted(tmp_path: Path) -> None:
-    store = MemoryStore()
-    store.script = refuse_odd_values
-    limits = Limits(linger_s=0, batch_rows=10, dead_file_bytes=3000, dead_files=3)
-    with Line(tmp_path, store, limits=limits) as line:
-        for n in range(30):
-            line.append(records([row({"x_s": "bad"}, at=10 * n + k) for k in range(3)]))
-            line.wait_delivered()
-        assert line.totals() == (0, 90, 0)
-        dropped = line.counters.get("shutan_store_dead_letters_dropped_total", store="memory")
-        letters = line.letters()
-    assert dropped > 0
-    assert len(letters) + dropped == 90
-    assert [letter["row"]["t_ns"] for letter in letters] == sorted(letter["row"]["t_ns"] for letter in letters)  # type: ignore[index]
-    files = sorted(path.name for path in line.dead_dir.iterdir())
-    assert files == ["memory.1.jsonl", "memory.2.jsonl", "memory.jsonl"]
-    assert all(path.stat().st_size <= 3000 for path in line.dead_dir.iterdir())
-
-
-def test_a_torn_or_edited_dead_letter_file_is_continued(tmp_path: Path) -> None:
-    store = MemoryStore()
-    store.script = refuse_odd_values
-    (tmp_path / "dead").mkdir()
-    path = tmp_path / "dead" / "memory.jsonl"
-    path.write_bytes(b'a note of mine\n[1, 2]\n{"reason": "x", "row": {"cut')
-    with Line(tmp_path, store) as line:
-        line.append([record(row({"x_s": "bad"}))])
-        line.wait_delivered()
-    lines = path.read_text().splitlines()
-    assert lines[:2] == ["a note of mine", "[1, 2]"]
-    assert json.loads(lines[2])["reason"] == "conflict: it is bad"
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf, "\ud800", 2**64])
-def test_any_value_can_be_a_dead_letter(tmp_path: Path, value: float | str) -> None:
-    local = SqliteStore("memory", tmp_path / "store.sqlite")
-    with Line(tmp_path, local) as line:
-        line.append([record(row({"x_s": value}))])
-        line.wait_delivered()
-        assert line.totals() == (0, 1, 0)
-        (letter,) = line.letters()
-    body = letter["row"]
-    assert isinstance(body, dict)
-    assert str(body["metrics"]["x_s"]) == str(value)  # pyright: ignore[reportUnknownArgumentType] # JSON
-
-
-CHILD = """
-import os, signal, sys
-from pathlib import Path
-from shutan_gateway.deliver import Limits
-from shutan_gateway.stores.sqlite import SqliteStore
-from support.delivery import Line
-folder, step, left = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-store = SqliteStore("memory", folder / "store.sqlite")
-line = Line(folder, store, limits=Limits(linger_s=0, batch_rows=40, batch_bytes=8000))
-dead = line.deliverers[0]._dead
-steps = {"write": (store, "write"), "letters": (dead, "write"), "commit": (line.state, "commit_delivery")}
-owner, name = steps[step.partition(" ")[2]] if left else steps["write"]
-original = getattr(owner, name)
-
-def dying(*args, **kwargs):
-    global left
-    left -= 1
-    if left == 0 and step.startswith("before"):
-        os.kill(os.getpid(), signal.SIGKILL)
-    result = original(*args, **kwargs)
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return result
-
-setattr(owner, name, dying)
-with line:
-    line.wait_delivered()
-"""
-DEATHS = [f"{when} {step}" for when in ("before", "after") for step in ("write", "letters", "commit")]
-
-
-@pytest.mark.fault
-def test_kill_9_at_each_step_of_a_delivery_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    rows = [row({"n_i": n if n % 10 else 2**63}, at=n, record=n) for n in range(3000)]
-    line = Line(tmp_path, MemoryStore())
-    line.append(records(rows), group=20)
-    line.__exit__()
-    command = [sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}\n{CHILD}", str(tmp_path)]
-    for step in DEATHS:
-        for turn in (1, 4):
-            assert subprocess.run([*command, step, str(turn)], check=False).returncode == -signal.SIGKILL
-    assert subprocess.run([*command, "to the end", "0"], check=False).returncode == 0
-    line = Line(tmp_path, MemoryStore())
-    assert line.totals() == (2700, 300, 0)
-    letters = line.letters()
-    line.__exit__()
-    assert sorted(letter["row"]["record"] for letter in letters) == list(range(0, 3000, 10))  # type: ignore[index]
-    check = SqliteStore("memory", tmp_path / "store.sqlite")
-    assert check.write([one for n, one in enumerate(rows) if n % 10]) == Written(2700)
-    check.close()

@@ -13,7 +13,7 @@ from shutan_gateway.errors import Refusal
 from shutan_gateway.rows import Row
 from shutan_gateway.spool import DATA, Spool, SpoolRecord
 from shutan_gateway.state import State
-from shutan_gateway.stores.base import Store, Written
+from shutan_gateway.stores.base import Rejected, Store, Written
 from support.servers import wait_until
 
 LIMIT_S = 30.0
@@ -77,6 +77,12 @@ class MemoryStore:
     def close(self) -> None:
         """See Store."""
         self.closed = True
+
+
+def refuse_bad(rows: Sequence[Row]) -> Written:
+    """A script that refuses the rows whose first value is the text "bad"."""
+    places = [n for n, row in enumerate(rows) if row.values[0] == "bad"]
+    return Written(len(rows), tuple(Rejected(n, "conflict: it is bad") for n in places))
 
 
 class Line:
