@@ -7,6 +7,8 @@ A channel is a rate that is constant within a minute: W, or L/h for gas, or kJ/h
 """
 
 from collections.abc import Iterable, Sequence
+from functools import cache
+from itertools import accumulate
 from random import Random
 
 from shutan_sim.local_time import MINUTES_A_DAY, midsummer_distance, weekday
@@ -44,15 +46,18 @@ Rates = list[int]
 Plateaus = Sequence[tuple[int, int, int]]
 
 
-def _noise(seed: int, name: str, day: int, permille: int) -> Rates:
-    """Smooth noise around 1000, at most +-3.4 times `permille`, about +-permille usually."""
+@cache
+def _table(permille: int) -> Rates:
+    """Factor in permille for each sum of the noise window: 1000 +- 3.4 x `permille` at most, +- `permille` usually."""
+    return [1000 + (window - 1020) * permille // 300 for window in range(_NOISE_WINDOW * 255 + 1)]
+
+
+def _noisy(rates: Iterable[int], seed: int, name: str, day: int, permille: int) -> Rates:
+    """`rates` times smooth noise of about `permille`: a moving sum over seeded bytes."""
     raw = Random(f"{seed}:{name}:{day}").randbytes(MINUTES_A_DAY + _NOISE_WINDOW)  # noqa: S311 - repeatable, no secret
-    window = sum(raw[:_NOISE_WINDOW])
-    noise: Rates = []
-    for i in range(MINUTES_A_DAY):
-        noise.append(1000 + (window - 1020) * permille // 300)
-        window += raw[i + _NOISE_WINDOW] - raw[i]
-    return noise
+    sums, factor = list(accumulate(raw, initial=0)), _table(permille)
+    windows = zip(rates, sums, sums[_NOISE_WINDOW:-1], strict=False)
+    return [rate * factor[end - begin] // 1000 for rate, begin, end in windows]
 
 
 def _draw(seed: int, name: str, day: int, limit: int) -> int:
@@ -66,10 +71,6 @@ def _plateaus(floor: int, parts: Plateaus) -> Rates:
     for begin, end, value in parts:
         rates[begin:end] = [value] * (end - begin)
     return rates
-
-
-def _times(rates: Iterable[int], noise: Iterable[int]) -> Rates:
-    return [rate * n // 1000 for rate, n in zip(rates, noise, strict=True)]
 
 
 def _batches(begin: int, count: int, steps: Plateaus, floor: int) -> Rates:
@@ -96,12 +97,11 @@ def _pv(seed: int, day: int) -> Rates:
     length = 845 - midsummer_distance(day) * 230 // 182
     dawn = 784 - length // 2  # solar noon in Sichuan is at 13:04 Beijing time
     clear = 350 + _draw(seed, "sky", day, 600)  # permille of the clear-sky power
-    noise = _noise(seed, "pv", day, 60 + (950 - clear) // 3)
     rates = [0] * MINUTES_A_DAY
     for i in range(1, length):
         parabola = 4_000 * i * (length - i) // (length * length)
-        rates[dawn + i] = max(0, PV_PEAK_W * parabola // 1000 * clear // 1000 * noise[i] // 1000)
-    return rates
+        rates[dawn + i] = PV_PEAK_W * parabola // 1000 * clear // 1000
+    return [max(0, rate) for rate in _noisy(rates, seed, "pv", day, 60 + (950 - clear) // 3)]
 
 
 def _bottling_shifts(day: int) -> list[tuple[int, int]]:
@@ -153,9 +153,9 @@ def day_of_distillery(seed: int, day: int) -> dict[str, Rates]:
     """All channels of one local day, 1440 rates each."""
     watts_1, steam_1 = _distillation(330, day)
     watts_2, steam_2 = _distillation(365, day)
-    steam_kg_h = _times(map(int.__add__, steam_1, steam_2), _noise(seed, "steam", day, 30))
+    steam_kg_h = _noisy(map(int.__add__, steam_1, steam_2), seed, "steam", day, 30)
     raw = {"dist_1": watts_1, "dist_2": watts_2, **_electric(seed, day, steam_kg_h)}
-    rates = {name: _times(raw[name], _noise(seed, name, day, 25)) for name in LOADS}
+    rates = {name: _noisy(raw[name], seed, name, day, 25) for name in LOADS}
     rates["pv"] = _pv(seed, day)
     drawn = [sum(column) for column in zip(*(rates[name] for name in LOADS), strict=True)]
     rates["loss"] = [_loss(d - pv, d) for d, pv in zip(drawn, rates["pv"], strict=True)]
@@ -163,7 +163,7 @@ def day_of_distillery(seed: int, day: int) -> dict[str, Rates]:
     rates["grid_import"] = [max(0, n) for n in net]
     rates["grid_export"] = [max(0, -n) for n in net]
     gas = [900 + (1_500 + kg_h * GAS_L_PER_KG_STEAM if kg_h else 0) for kg_h in steam_kg_h]
-    rates["gas"] = _times(gas, _noise(seed, "gas", day, 12))
+    rates["gas"] = _noisy(gas, seed, "gas", day, 12)
     rates["steam"] = [kg_h * STEAM_KJ_PER_KG for kg_h in steam_kg_h]
     return rates
 
@@ -175,5 +175,5 @@ def day_of_workshops(seed: int, day: int, count: int) -> dict[str, Rates]:
         name = f"load_{i}"
         base = 3_000 + _draw(seed, name, 0, 40_000)
         shift = _plateaus(base // 6, ((480, 720, base), (780, 1080, base)) if weekday(day) < SUNDAY else ())
-        rates[name] = _times(shift, _noise(seed, name, day, 40))
+        rates[name] = _noisy(shift, seed, name, day, 40)
     return rates

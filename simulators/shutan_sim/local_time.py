@@ -3,6 +3,9 @@
 Time is milliseconds since 1970 UTC everywhere else; here it becomes day number and minute of the day.
 """
 
+from datetime import timedelta, timezone
+
+ZONE = timezone(timedelta(hours=8))
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS

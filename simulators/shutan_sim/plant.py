@@ -24,7 +24,6 @@ from shutan_sim.local_time import (
 
 UNITS_PER_HOUR = HOUR_MS  # rate x ms in one Wh (L, kJ)
 DAYS_KEPT = 4
-COMMISSIONED_MS = 1_774_972_800_000  # 2026-04-01 00:00 Asia/Shanghai: the distillery's registers begin here
 
 Model = Callable[[int, int], Mapping[str, Rates]]
 Totals = dict[tuple[str, int], int]  # (channel, tariff; 0 = all tariffs) -> rate x ms
@@ -32,7 +31,7 @@ Totals = dict[tuple[str, int], int]  # (channel, tariff; 0 = all tariffs) -> rat
 
 @dataclass(frozen=True, slots=True)
 class _Day:
-    """One local day: per channel 1440 rates, and 1441 totals since midnight."""
+    """One local day: per channel 1440 rates, and 1441 sums of them since midnight (rate x minutes)."""
 
     rates: dict[str, "array[int]"]
     sums: dict[str, "array[int]"]
@@ -41,21 +40,18 @@ class _Day:
 def _build(rates: Mapping[str, Rates]) -> _Day:
     return _Day(
         {name: array("q", minutes) for name, minutes in rates.items()},
-        {
-            name: array("q", (total * MINUTE_MS for total in accumulate(minutes, initial=0)))
-            for name, minutes in rates.items()
-        },
+        {name: array("q", accumulate(minutes, initial=0)) for name, minutes in rates.items()},
     )
 
 
 def _in_tariff(sums: "array[int]", tariff: int, minute: int, beyond: int) -> int:
-    """Total of a tariff from midnight to `minute` plus `beyond` (the part inside the minute, of the current tariff)."""
+    """Rate x ms of a tariff from midnight to `minute`, plus `beyond` (the part inside the minute, of its tariff)."""
     total = 0
     for begin, end, of in TARIFF_PERIODS:
         if begin > minute:
             break
         if of == tariff:
-            total += sums[min(end, minute)] - sums[begin]
+            total += (sums[min(end, minute)] - sums[begin]) * MINUTE_MS
             if minute < end:
                 total += beyond
     return total
@@ -64,7 +60,7 @@ def _in_tariff(sums: "array[int]", tariff: int, minute: int, beyond: int) -> int
 class Plant:
     """Totals of all channels since `anchor_ms`, the start of a local day on which every total is 0.
 
-    Days are made in order, each once (about 20 ms); the last few are kept whole and of all others the totals at
+    Days are made in order, each once (about 8 ms); the last few are kept whole and of all others the totals at
     midnight, so a question about an older day costs one day again.
     """
 
@@ -90,7 +86,7 @@ class Plant:
         day, minute, ms = self._place(t_ms)
         held = self._day(day)
         start = self._midnight(day).get((channel, 0), 0)
-        return start + held.sums[channel][minute] + held.rates[channel][minute] * ms
+        return start + held.sums[channel][minute] * MINUTE_MS + held.rates[channel][minute] * ms
 
     def tariff_energy(self, channel: str, tariff: int, t_ms: int) -> int:
         """Rate x ms since the anchor within one of the tariffs 1..4; the four add up to `energy`."""
@@ -137,7 +133,7 @@ class Plant:
             )
             start = self._at_midnight[-1]
             for name, sums in before.sums.items():
-                totals[name, 0] = start.get((name, 0), 0) + sums[-1]
+                totals[name, 0] = start.get((name, 0), 0) + sums[-1] * MINUTE_MS
                 for tariff in TARIFFS:
                     totals[name, tariff] = start.get((name, tariff), 0) + _in_tariff(sums, tariff, len(sums) - 1, 0)
         self._at_midnight.append(totals)
@@ -149,9 +145,9 @@ class Plant:
             self._days.popitem(last=False)
 
 
-def distillery(seed: int, days_kept: int = DAYS_KEPT) -> Plant:
-    """The Sichuan liquor distillery, from the day it was commissioned. days_kept: 400 KB each."""
-    return Plant(day_of_distillery, seed, COMMISSIONED_MS, days_kept)
+def distillery(seed: int, anchor_ms: int, days_kept: int = DAYS_KEPT) -> Plant:
+    """The Sichuan liquor distillery. days_kept: 400 KB each."""
+    return Plant(day_of_distillery, seed, anchor_ms, days_kept)
 
 
 def workshops(seed: int, anchor_ms: int, count: int) -> Plant:

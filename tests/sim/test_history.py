@@ -13,7 +13,7 @@ from shutan_sim.distillery.layout import LAYOUT
 from shutan_sim.errors import HistoryError, SetupError
 from shutan_sim.instruments.instrument import Instrument
 from shutan_sim.local_time import DAY_MS
-from shutan_sim.plant import COMMISSIONED_MS, distillery
+from shutan_sim.plant import distillery
 from shutan_sim.records_of_history import NodeHistory, Span
 from shutan_sim.truth import Truth
 from shutan_wire import records
@@ -23,8 +23,9 @@ from shutan_wire.ids import parse_topic
 from support.ack_host import AckHost, ack_host
 from support.servers import Server, free_port
 
-START_MS = COMMISSIONED_MS + 3 * DAY_MS + 7 * 3_600_000
-PLANT = distillery(2, days_kept=6)
+OPENED_MS = 1_774_972_800_000  # 2026-04-01 00:00 in Shanghai
+START_MS = OPENED_MS + 3 * DAY_MS + 7 * 3_600_000
+PLANT = distillery(2, OPENED_MS, days_kept=6)
 SPAN = Span.before(START_MS, 1, 900)
 
 

@@ -17,12 +17,13 @@ from shutan_sim.instruments.instrument import Instrument
 from shutan_sim.instruments.line import SILENT, Line, Noise
 from shutan_sim.instruments.modbus_meters import ModbusMeters
 from shutan_sim.local_time import DAY_MS
-from shutan_sim.plant import COMMISSIONED_MS, distillery
+from shutan_sim.plant import distillery
 from shutan_sim.truth import Truth
 from support.sim_bus import Wire, bcd, dlt_data, dlt_request, modbus_data, modbus_request
 
-NOW_MS = COMMISSIONED_MS + 40 * DAY_MS + 37_123_456
-PLANT = distillery(5)
+OPENED_MS = 1_774_972_800_000  # 2026-04-01 00:00 in Shanghai
+NOW_MS = OPENED_MS + 40 * DAY_MS + 37_123_456
+PLANT = distillery(5, OPENED_MS)
 BY_ID = {device.id: device for device in DEVICES}
 SHORT_S = 0.3
 

@@ -8,17 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shutan_sim.books import OPEN_DAYS
 from shutan_sim.devices import ENERGY_SPAN, ENERGY_STEP_WH, Device, Kind
 from shutan_sim.distillery.layout import DEVICES, LAYOUT, workshops_layout
 from shutan_sim.gauges import Gauges
 from shutan_sim.instruments.instrument import Instrument
 from shutan_sim.local_time import DAY_MS, HOUR_MS
-from shutan_sim.plant import COMMISSIONED_MS, distillery
+from shutan_sim.plant import distillery
 from shutan_sim.registers import FloatRegister, Register, build_registers
 
-PLANT = distillery(1, days_kept=70)
-LIVE_MS = COMMISSIONED_MS + 61 * DAY_MS
-WITHIN = st.integers(0, 64 * DAY_MS).map(lambda ms: COMMISSIONED_MS + ms)
+OPENED_MS = 1_774_972_800_000  # 2026-04-01 00:00 in Shanghai
+PLANT = distillery(1, OPENED_MS, days_kept=70)
+LIVE_MS = OPENED_MS + OPEN_DAYS * DAY_MS
+WITHIN = st.integers(0, 64 * DAY_MS).map(lambda ms: OPENED_MS + ms)
 BY_ID = {device.id: device for device in DEVICES}
 ALL = [(device, metric) for device in DEVICES for metric in build_registers(device, PLANT)]
 TOTALS = [(device, metric) for device, metric in ALL if "_import_t" not in metric]  # test_plant adds the tariffs up
@@ -102,7 +104,7 @@ def test_a_register_begins_again_within_the_default_history(device: str) -> None
 
 def test_history_and_live_meet_in_the_same_register() -> None:
     """A fresh plant that was only asked for the live time continues what the history showed."""
-    live = distillery(1)
+    live = distillery(1, OPENED_MS)
     for device in DEVICES:
         then, now = build_registers(device, PLANT), build_registers(device, live)
         for metric, register in then.items():
@@ -139,7 +141,7 @@ def test_demand_is_the_mean_of_a_quarter_of_an_hour() -> None:
     gauges = Gauges(BY_ID["m-cold"], PLANT)
     mean = (PLANT.energy("cold", LIVE_MS) - PLANT.energy("cold", LIVE_MS - 900_000)) / 900_000
     assert gauges.value("active_power_demand_w", LIVE_MS) == pytest.approx(mean)
-    assert gauges.value("active_power_demand_w", COMMISSIONED_MS) == 0.0
+    assert gauges.value("active_power_demand_w", OPENED_MS) == 0.0
 
 
 def test_layout_is_big_enough_and_has_the_heavy_node() -> None:

@@ -27,8 +27,8 @@ COMMAND = [sys.executable, "-c", "from shutan_sim.commands.sim import app; app()
     [
         (["plant", "--broker", "nowhere", "--dir", "x"], "--broker: 'nowhere' is not HOST:PORT"),
         (["plant", "--broker", "h:1", "--dir", "x", "--start", "soon"], "--start: 'soon' is no ISO 8601 time"),
-        (["plant", "--broker", "h:1", "--dir", "x", "--start", "2020-01-01"], "begin at 2026-04-01T00:00 or later"),
-        (["history", "--broker", "h:1", "--dir", "x", "--days", "90"], "begin at 2026-06-30T00:00 or later"),
+        (["history", "--broker", ":1", "--dir", "x"], "--broker: ':1' is not HOST:PORT"),
+        (["nodes", "--broker", "h:99999"], "--broker: 'h:99999' is not HOST:PORT"),
     ],
 )
 def test_mistakes_are_one_line_and_a_code(arguments: list[str], said: str) -> None:

@@ -13,7 +13,7 @@ SITE = load_site(SITE_TOML)
 
 
 def test_every_meter_is_an_instrument_with_these_ratios_and_this_span() -> None:
-    plant = distillery(1)
+    plant = distillery(1, 1_774_972_800_000)
     devices = {(device.node, device.id): device for device in DEVICES}
     for meter in SITE.meters:
         (place,) = meter.installations

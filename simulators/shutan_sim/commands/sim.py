@@ -5,7 +5,7 @@ import contextlib
 import sys
 import tempfile
 from collections.abc import Coroutine, Generator
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,18 +14,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from shutan_sim import history
+from shutan_sim.books import opening_ms
 from shutan_sim.distillery.layout import LAYOUT, workshops_layout
 from shutan_sim.errors import SetupError, SimError
 from shutan_sim.instruments.instrument import Instrument
 from shutan_sim.instruments.line import SILENT, Noise
-from shutan_sim.plant import COMMISSIONED_MS, distillery, workshops
+from shutan_sim.local_time import ZONE
+from shutan_sim.plant import distillery, workshops
 from shutan_sim.records_of_history import NodeHistory, Span
 from shutan_sim.simulation import Options, Simulation
 from shutan_sim.truth import Truth
 
 app = typer.Typer(no_args_is_help=True, help="Simulated factory: plant, instruments, nodes with the real firmware.")
 
-SITE_ZONE = timezone(timedelta(hours=8))  # Asia/Shanghai
 DEFAULT_START = "2026-06-01T07:40"
 MAX_SPEED = 60
 MAX_NODES = 999
@@ -49,19 +50,13 @@ def parse_broker(text: str) -> tuple[str, int]:
 
 
 def parse_start(text: str) -> int:
-    """Ms since 1970 of an ISO 8601 time; SetupError for anything else, or a time before the plant was built."""
+    """Ms since 1970 of an ISO 8601 time; SetupError for anything else."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise SetupError("--start", f"{text!r} is no ISO 8601 time", f"write for example {DEFAULT_START}") from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=SITE_ZONE)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=ZONE)
     return round(moment.timestamp()) * _MS
-
-
-def _not_before_plant(start_ms: int, days: int) -> None:
-    if start_ms - days * 86_400_000 < COMMISSIONED_MS:
-        first = datetime.fromtimestamp(COMMISSIONED_MS / _MS + days * 86_400, SITE_ZONE)
-        raise SetupError("--start", "lies before the plant's first day", f"begin at {first:%Y-%m-%dT%H:%M} or later")
 
 
 @contextlib.contextmanager
@@ -127,11 +122,10 @@ def plant(
     """Run the distillery: plant, instruments, time server, and its nodes in the real MicroPython."""
     with _one_line_errors():
         start_ms = parse_start(start)
-        _not_before_plant(start_ms, 0)
         options = Options(
             folder.resolve(), parse_broker(broker), start_ms, speed, SILENT if clean_lines else Noise()
         )  # fmt: skip
-        simulation = Simulation(options, LAYOUT, distillery(seed))
+        simulation = Simulation(options, LAYOUT, distillery(seed, opening_ms(folder, seed, start_ms)))
     _asyncio(_run(simulation, limit))
 
 
@@ -176,9 +170,8 @@ def backfill(
     with _one_line_errors():
         host, port = parse_broker(broker)
         start_ms = parse_start(start)
-        _not_before_plant(start_ms, days)
         span = Span.before(start_ms, days, interval)
-        factory = distillery(seed, days_kept=days + 2)
+        factory = distillery(seed, opening_ms(folder, seed, start_ms, days), days + 2)
         truth = Truth(folder)
         try:
             histories = [

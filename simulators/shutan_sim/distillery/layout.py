@@ -68,10 +68,11 @@ DEVICES = (
     Device("m-cool", "n04", Kind.SDM630, "3", "cooling", _FULL, start=996_431),
     Device("m-bottling", "n05", Kind.DLT645, "202604010005", "bottling", _BASIC, ct=30, start=151_200),
     Device("m-packing", "n05", Kind.DLT645, "202604010006", "packing", _BASIC[:4], phases=_ONE_PHASE, start=310_240),
-    # 999,150.00 kWh on the first day: this register begins again at 0 in the middle of the default history
-    Device("m-air", "n06", Kind.DLT645, "202604010007", "air", _BASIC, ct=20, start=99_915_000),
+    # 999,140.00 kWh on the first day: this register begins again at 0 in the middle of the default history
+    Device("m-air", "n06", Kind.DLT645, "202604010007", "air", _BASIC, ct=20, start=99_914_000),
     Device("m-cold", "n07", Kind.DLT645, "202604010008", "cold", _BASIC, ct=20, start=340_015),
-    Device("m-light", "n08", Kind.PZEM, "8", "lighting", _PZEM, tan_permille=250, phases=_ONE_PHASE, start=3_100_417),
+    # 9999.999 kWh is the most this module shows: it begins again there, too
+    Device("m-light", "n08", Kind.PZEM, "8", "lighting", _PZEM, tan_permille=250, phases=_ONE_PHASE, start=4_635_417),
     Device("m-office", "n08", Kind.SDM630, "9", "office", _SDM, start=610_004),
     Device("m-koji", "n09", Kind.DLT645, "202604010009", "koji", _BASIC, ct=40, start=228_700),
     Device("m-waste", "n10", Kind.DLT645, "202604010010", "wastewater", _BASIC, start=7_120_000),
