@@ -37,9 +37,17 @@ def opening_ms(folder: Path, seed: int, start_ms: int, days: int = 0) -> int:
             raise SetupError(str(path), f"this folder's plant opened on {last}", "ask for less, or give another --dir")
         return kept["opening_ms"]
     except FileNotFoundError:
-        opening = day_start_ms(day_of(start_ms) - max(OPEN_DAYS, days + 1))
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"seed": seed, "opening_ms": opening}), encoding="utf-8")
-        return opening
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return _open(path, seed, day_start_ms(day_of(start_ms) - max(OPEN_DAYS, days + 1)))
+    except OSError as error:
+        raise SetupError(str(path), error.strerror or str(error), "give --dir a folder that can be written") from error
+    except (ValueError, KeyError, TypeError) as error:
         raise SetupError(str(path), f"cannot be used: {error!r}", "give --dir a folder of its own") from error
+
+
+def _open(path: Path, seed: int, opening: int) -> int:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"seed": seed, "opening_ms": opening}), encoding="utf-8")
+    except OSError as error:
+        raise SetupError(str(path), error.strerror or str(error), "give --dir a folder that can be written") from error
+    return opening
