@@ -8,10 +8,10 @@ from __future__ import annotations
 import ipaddress
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, ValidationInfo, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, ValidationInfo
 from pydantic.functional_validators import AfterValidator
 
 from shutan_gateway.errors import ConfigError, Problem
@@ -58,6 +58,29 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _local(host: str) -> str:
+    if not is_loopback(host):
+        raise ValueError("a loopback host; publish it through a reverse proxy")
+    return host
+
+
+def _group(group: str) -> str:
+    if group != "+" and (not group or any(sign in group for sign in "+/#\0")):
+        raise ValueError('a group id without + / #, or "+" alone for all')
+    return group
+
+
+def _http_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or "@" in url:
+        raise ValueError("http(s)://HOST[:PORT] without a password in it")
+    return url.rstrip("/")
+
+
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
 FilePath = Annotated[Path, AfterValidator(_beside_the_file)]
 ExistingFile = Annotated[Path, AfterValidator(_existing)]
@@ -82,12 +105,6 @@ class TlsSection(_Section):
     cert_file: ExistingFile | None = None
     key_file: ExistingFile | None = None
 
-    @model_validator(mode="after")
-    def _pair(self) -> Self:
-        if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError("cert_file and key_file together, or neither")
-        return self
-
 
 class MqttSection(_Section):
     """`[mqtt]`: a broker on loopback, or elsewhere with `[mqtt.tls]` (`plaintext = true` says no on purpose)."""
@@ -98,20 +115,9 @@ class MqttSection(_Section):
     password_file: ExistingFile | None = None
     client_id: Id = "shutan-gateway"
     keepalive_s: int = Field(default=15, ge=5, le=3600)
-    groups: tuple[str, ...] = Field(default=("+",), min_length=1)
+    groups: tuple[Annotated[str, AfterValidator(_group)], ...] = Field(default=("+",), min_length=1)
     tls: TlsSection | None = None
     plaintext: bool = False
-
-    @model_validator(mode="after")
-    def _sound(self) -> Self:
-        if self.password_file is not None and self.username is None:
-            raise ValueError("username beside password_file")
-        if self.tls is None and not self.plaintext and not is_loopback(self.host):
-            raise ValueError("a loopback host, or a table [mqtt.tls], or plaintext = true")
-        for group in self.groups:
-            if group != "+" and (not group or any(sign in group for sign in "+/#\0")):
-                raise ValueError('groups without + / #, or the single "+"')
-        return self
 
 
 class IntakeSection(_Section):
@@ -133,12 +139,6 @@ class SpoolSection(_Section):
     segment_bytes: int = Field(default=16 * 2**20, ge=2**16, le=2**30)
     max_bytes: int = Field(default=2 * 2**30, ge=2**18)
 
-    @model_validator(mode="after")
-    def _room(self) -> Self:
-        if self.max_bytes < 2 * self.segment_bytes:
-            raise ValueError("max_bytes of at least two times segment_bytes")
-        return self
-
 
 class SqliteStoreConfig(_Section):
     """`[[store]] kind = "sqlite"`: the embedded store, one file."""
@@ -156,7 +156,7 @@ class InfluxStoreConfig(_Section):
 
     kind: Literal["influxdb"]
     name: Id
-    url: str
+    url: Annotated[str, AfterValidator(_http_url)]
     version: Literal[1, 2] = 1
     database: str | None = None
     org: str | None = None
@@ -168,21 +168,6 @@ class InfluxStoreConfig(_Section):
     timeout_s: float = Field(default=10.0, gt=0, le=600)
     gzip: bool = False
 
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        try:
-            parts = urlsplit(self.url)
-            sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            sound = False
-        if not sound:
-            raise ValueError("url = http(s)://HOST[:PORT]")
-        if self.version == 1 and not self.database:
-            raise ValueError("database, since version = 1")
-        if self.version == 2 and not (self.org and self.bucket):
-            raise ValueError("org and bucket, since version = 2")
-        return self
-
 
 StoreConfig = Annotated[SqliteStoreConfig | InfluxStoreConfig, Field(discriminator="kind")]
 
@@ -190,14 +175,8 @@ StoreConfig = Annotated[SqliteStoreConfig | InfluxStoreConfig, Field(discriminat
 class HttpSection(_Section):
     """`[http]`: /metrics and /healthz on loopback; port 0 takes any free one."""
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, AfterValidator(_local)] = "127.0.0.1"
     port: int = Field(default=8463, ge=0, le=65535)
-
-    @model_validator(mode="after")
-    def _local(self) -> Self:
-        if not is_loopback(self.host):
-            raise ValueError("a loopback host; publish it through a reverse proxy")
-        return self
 
 
 class GatewayConfig(_Section):
@@ -209,14 +188,6 @@ class GatewayConfig(_Section):
     spool: SpoolSection = SpoolSection()
     store: tuple[StoreConfig, ...] = ()
     http: HttpSection = HttpSection()
-
-    @model_validator(mode="after")
-    def _unique(self) -> Self:
-        names = [store.name for store in self.store]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"store names used once each ({', '.join(twice)} is not)")
-        return self
 
 
 class Secret:
@@ -255,10 +226,61 @@ def load_config(path: Path) -> GatewayConfig:
         raise ConfigError([Problem(str(path), "(file)", error.strerror or str(error), "a readable file")]) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError([Problem(str(path), "(file)", str(error), "TOML 1.0")]) from error
+    problems = _combinations(str(path), tree)
+    config: GatewayConfig | None = None
     try:
-        return GatewayConfig.model_validate(tree, context=path.absolute().parent)
+        config = GatewayConfig.model_validate(tree, context=path.absolute().parent)
     except ValidationError as error:
-        raise ConfigError([_problem(str(path), tree, detail) for detail in error.errors(include_url=False)]) from error
+        problems = [*(_problem(str(path), tree, detail) for detail in error.errors(include_url=False)), *problems]
+    if problems or config is None:
+        raise ConfigError(problems)
+    return config
+
+
+def _combinations(file: str, tree: dict[str, Any]) -> list[Problem]:
+    """Mistakes that show only in several keys together; wrong types are told elsewhere and pass here."""
+    problems: list[Problem] = []
+
+    def need(sound: object, key: str, found: str, accepted: str) -> None:
+        if not sound:
+            problems.append(Problem(file, key, found, accepted))
+
+    mqtt = _table(tree, "mqtt")
+    host = mqtt.get("host", "127.0.0.1")
+    tls = _table(mqtt, "tls")
+    need("password_file" not in mqtt or "username" in mqtt, "mqtt.username", "nothing", "a name beside password_file")
+    local = not isinstance(host, str) or is_loopback(host)
+    accepted = "a loopback host, or a table [mqtt.tls], or plaintext = true on a network that you trust"
+    need(local or "tls" in mqtt or mqtt.get("plaintext") is True, "mqtt.host", repr(host), accepted)
+    need(("cert_file" in tls) == ("key_file" in tls), "mqtt.tls", "one of two", "cert_file and key_file, or neither")
+    spool = _table(tree, "spool")
+    sizes = SpoolSection.model_fields
+    segment = spool.get("segment_bytes", sizes["segment_bytes"].default)
+    most = spool.get("max_bytes", sizes["max_bytes"].default)
+    room = not (isinstance(segment, int) and isinstance(most, int)) or most >= 2 * segment
+    need(room, "spool.max_bytes", str(most), f"at least two times segment_bytes ({segment})")
+    names: list[object] = []
+    for index, store in enumerate(_tables(tree, "store")):
+        name, key = store.get("name"), f"store[{index}]"
+        need(name is None or name not in names, f"{key}.name", repr(name), "a name that no other store has")
+        names.append(name)
+        if store.get("kind") == "influxdb":
+            version = store.get("version", 1)
+            need(version != 1 or store.get("database"), f"{key}.database", "nothing", "a database, since version = 1")
+            whole = version != 2 or (store.get("org") and store.get("bucket"))
+            need(whole, f"{key}.bucket", "org or bucket missing", "org and bucket, since version = 2")
+    return problems
+
+
+def _table(tree: dict[str, Any], key: str) -> dict[str, Any]:
+    found = tree.get(key)
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+
+
+def _tables(tree: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    found = tree.get(key)
+    items = cast("list[Any]", found) if isinstance(found, list) else []
+    return [item for item in items if isinstance(item, dict)]
 
 
 _ACCEPTED = {

@@ -127,6 +127,7 @@ class Intake:
         if not batch.records:
             counters.add_many(deltas)
             return
+        self._parts.state.flush()  # births first: every record on disk can be explained
         spool.append_batch(batch.records)
         spool.sync(lambda: counters.add_many(deltas))
 

@@ -2,7 +2,7 @@
 
 Order (Sparkplug 3.0.0, chapter 5, host application session): CONNECT with clean session and the STATE will, SUBSCRIBE
 to the own STATE and the data topics, then publish STATE online with the timestamp of the will; nothing before it.
-The network thread hands messages to the mailbox and waits there when it is full: TCP passes the pressure on.
+The network thread hands messages to the mailbox and stops reading when it is full: TCP passes the pressure on.
 """
 
 from __future__ import annotations
@@ -14,20 +14,15 @@ import random
 import ssl
 import threading
 import time
-from typing import TYPE_CHECKING, Any
-
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from typing import TYPE_CHECKING
 
 from shutan_gateway.config import read_secret
 from shutan_gateway.errors import ConfigError, Problem
 from shutan_gateway.mailbox import LINK_UP, Mailbox, Message
+from shutan_gateway.mqtt_client import Connack, MqttClient, Publish
 from shutan_wire import ids
 
 if TYPE_CHECKING:
-    from paho.mqtt.properties import Properties
-    from paho.mqtt.reasoncodes import ReasonCode
-
     from shutan_gateway.config import MqttSection, TlsSection
     from shutan_gateway.counters import Counters
 
@@ -37,32 +32,46 @@ log = logging.getLogger("shutan.link")
 
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 15.0
-_CONNECT_S = 5.0  # for TCP, TLS and CONNACK
-_LOOP_S = 0.5
+_CONNECT_S = 5.0  # for each of TCP with TLS, CONNACK, SUBACK
+_POLL_S = 0.5
+_PACE_S = 0.005  # let a few milliseconds of messages gather: one read for many
 _GOODBYE_S = 2.0  # for the last PUBACK
+_MQTT_OVERHEAD = 70_000  # topic and header of a message that is as large as a payload may be
+_REFUSED = {
+    1: "the protocol version is not accepted",
+    2: "the client id is not accepted",
+    3: "the broker is not available",
+    4: "wrong user name or password",
+    5: "not authorised",
+}
 
 
 class Link:
     """The session with the broker; `run` is the network thread, everything else may be called from others."""
 
-    def __init__(self, settings: MqttSection, host_id: str, mailbox: Mailbox, counters: Counters) -> None:
+    def __init__(
+        self, settings: MqttSection, host_id: str, mailbox: Mailbox, counters: Counters, *, payload_limit: int
+    ) -> None:
+        """Read secrets and certificates. Raises ConfigError when a file does not fit."""
         self._settings = settings
         self._mailbox = mailbox
         self._counters = counters
+        self._limit = payload_limit + _MQTT_OVERHEAD
         self._state_topic = ids.state_topic(host_id)
         self._chance = random.Random()  # noqa: S311 - jitter only
         self._stop = threading.Event()
-        self._will_ms = 0
-        self._subscribed = False
-        self._goodbye: int | None = None  # packet id of the last STATE
-        self._broken: str | None = None  # why there is no session, as last logged
+        self._client: MqttClient | None = None  # set while the session is complete
+        self._broken: str | None = None  # why there is no session, as first logged
         self._since_s = time.monotonic()
-        self._client = self._make_client(host_id)
+        self._tls = None if settings.tls is None else _tls_context(settings.tls)
+        self._password = None
+        if settings.password_file is not None:
+            self._password = read_secret(settings.password_file, "mqtt.password_file")
 
     @property
     def up(self) -> bool:
         """Whether the session is complete: connected, subscribed, STATE sent."""
-        return self._subscribed
+        return self._client is not None
 
     @property
     def place(self) -> str:
@@ -71,139 +80,120 @@ class Link:
 
     def publish(self, topic: str, payload: bytes) -> bool:
         """Send at QoS 0; False when there is no session."""
-        return self._subscribed and self._client.publish(topic, payload).rc == mqtt.MQTT_ERR_SUCCESS
+        client = self._client
+        return client is not None and client.publish(topic, payload)
 
     def run(self) -> None:
         """Connect, serve, reconnect with jittered back-off until `stop`."""
         pause_s = _FIRST_PAUSE_S
         while not self._stop.is_set():
-            if self._connect():
-                self._serve()
-                if self._subscribed:
+            try:
+                if self._session():
                     pause_s = _FIRST_PAUSE_S
-                self._lost()
+            except OSError as error:
+                self._complain(str(error))
             self._stop.wait(pause_s * self._chance.uniform(0.5, 1.0))
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     def stop(self) -> None:
-        """Say goodbye (STATE offline with the current time) and end `run`."""
-        if self._subscribed:
-            info = self._client.publish(self._state_topic, _state(online=False, timestamp_ms=_now_ms()), 1, retain=True)
-            with contextlib.suppress(ValueError, RuntimeError):
-                info.wait_for_publish(_GOODBYE_S)
+        """Say goodbye (STATE offline with the current time) and let `run` end."""
         self._stop.set()
-        self._client.disconnect()
 
-    def _make_client(self, host_id: str) -> mqtt.Client:
+    def _session(self) -> bool:
+        """One session from CONNECT to its end; True when it was complete for a while. Raises OSError."""
         settings = self._settings
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=settings.client_id,
-            clean_session=True,
-            userdata=host_id,
-            protocol=MQTTProtocolVersion.MQTTv311,
-            reconnect_on_failure=False,
-        )
-        client.connect_timeout = _CONNECT_S
-        if settings.username is not None:
-            secret = None
-            if settings.password_file is not None:
-                secret = read_secret(settings.password_file, "mqtt.password_file").reveal()
-            client.username_pw_set(settings.username, secret)
-        if settings.tls is not None:
-            client.tls_set_context(_tls_context(settings.tls))
-        client.on_connect = self._on_connect
-        client.on_subscribe = self._on_subscribe
-        client.on_message = self._on_message
-        return client
-
-    def _connect(self) -> bool:
-        self._will_ms = _now_ms()
-        self._client.will_set(self._state_topic, _state(online=False, timestamp_ms=self._will_ms), 1, retain=True)
+        client = MqttClient(settings.host, settings.port, self._tls, _CONNECT_S, self._limit)
+        complete = False
         try:
-            self._client.connect(self._settings.host, self._settings.port, self._settings.keepalive_s)
-        except (OSError, ValueError) as error:
-            self._complain(f"cannot be reached: {error}")
-            return False
-        return True
+            will_ms = _now_ms()
+            will = (self._state_topic, _state(online=False, timestamp_ms=will_ms), 1, True)
+            password = None if self._password is None else self._password.reveal()
+            client.connect(settings.client_id, settings.keepalive_s, will, settings.username, password)
+            waiting = self._enter(client)
+            if waiting is None:
+                return False
+            online = _state(online=True, timestamp_ms=will_ms)
+            client.publish(self._state_topic, online, 1, retain=True)
+            self._arrived(client)
+            complete = True
+            for event in waiting:
+                self._take(client, event, online)
+            self._serve(client, online)
+        finally:
+            self._client = None
+            self._counters.set("shutan_link_up", 0)
+            if complete and not self._stop.is_set():
+                self._counters.inc("shutan_link_lost_total")
+            client.close(politely=self._stop.is_set())
+        return complete
 
-    def _serve(self) -> None:
-        """Serve the session until it breaks or `stop`."""
-        began_s = time.monotonic()
-        while self._client.loop(_LOOP_S) == mqtt.MQTT_ERR_SUCCESS:
-            if not self._subscribed and time.monotonic() > began_s + _CONNECT_S:
-                self._complain("answers neither CONNECT nor SUBSCRIBE")
-                return
+    def _enter(self, client: MqttClient) -> list[Publish] | None:
+        """CONNACK, SUBSCRIBE, SUBACK; returns the messages that came meanwhile, None when stopped."""
+        deadline_s = time.monotonic() + _CONNECT_S
+        waiting: list[Publish] = []
+        while not self._stop.is_set():
+            if time.monotonic() > deadline_s:
+                raise TimeoutError("no answer to CONNECT or SUBSCRIBE")
+            for event in client.poll(0.1):
+                if isinstance(event, Publish):
+                    waiting.append(event)
+                elif isinstance(event, Connack):
+                    if event.code:
+                        raise ConnectionRefusedError(f"refused: {_REFUSED.get(event.code, event.code)}")
+                    client.subscribe(self._filters())
+                    deadline_s = time.monotonic() + _CONNECT_S
+                elif any(code > 2 for code in event.codes):
+                    raise ConnectionRefusedError("subscription refused: give this user read access to spBv1.0/#")
+                else:
+                    return waiting
+        return None
 
-    def _lost(self) -> None:
-        was_up, self._subscribed = self._subscribed, False
-        with contextlib.suppress(OSError):
-            self._client.disconnect()
-        if was_up and not self._stop.is_set():
-            self._counters.inc("shutan_link_lost_total")
-            self._complain("session lost")
-        self._counters.set("shutan_link_up", 0)
-
-    def _complain(self, reason: str) -> None:
-        """One line when the state changes, not one per attempt."""
-        if self._broken is None:
-            log.warning("broker %s %s; trying again", self.place, reason)
-            self._since_s = time.monotonic()
-        self._broken = reason
-
-    def _on_connect(
-        self, client: mqtt.Client, _userdata: Any, _flags: mqtt.ConnectFlags, reason: ReasonCode, _p: Properties | None
-    ) -> None:
-        if reason.is_failure:
-            self._complain(f"refuses the connection: {reason}")
-            return
-        topics = [(self._state_topic, 1)]
+    def _filters(self) -> list[tuple[str, int]]:
+        filters = [(self._state_topic, 1)]
         for group in self._settings.groups:
-            topics += [(f"{ids.NAMESPACE}/{group}/{kind}/+", 1) for kind in (ids.NBIRTH, ids.NDATA, ids.NDEATH)]
-            topics += [(f"{ids.NAMESPACE}/{group}/{kind}/+/+", 1) for kind in (ids.DBIRTH, ids.DDATA, ids.DDEATH)]
-        client.subscribe(topics)
+            filters += [(f"{ids.NAMESPACE}/{group}/{kind}/+", 1) for kind in (ids.NBIRTH, ids.NDATA, ids.NDEATH)]
+            filters += [(f"{ids.NAMESPACE}/{group}/{kind}/+/+", 1) for kind in (ids.DBIRTH, ids.DDATA, ids.DDEATH)]
+        return filters
 
-    def _on_subscribe(
-        self, client: mqtt.Client, _userdata: Any, _mid: int, reasons: list[ReasonCode], _p: Properties | None
-    ) -> None:
-        if any(reason.is_failure for reason in reasons):
-            self._complain("refuses a subscription: give this user read access to spBv1.0/#")
-            client.disconnect()
-            return
-        client.publish(self._state_topic, _state(online=True, timestamp_ms=self._will_ms), 1, retain=True)
+    def _serve(self, client: MqttClient, online: bytes) -> None:
+        """Read until the session breaks (OSError) or `stop`."""
+        while not self._stop.is_set():
+            if not self._mailbox.wait_room(_PACE_S):
+                client.poll(0, read=False)
+                continue
+            for event in client.poll(_POLL_S):
+                if isinstance(event, Publish):
+                    self._take(client, event, online)
+            self._stop.wait(_PACE_S)
+        client.publish(self._state_topic, _state(online=False, timestamp_ms=_now_ms()), 1, retain=True)
+        deadline_s = time.monotonic() + _GOODBYE_S
+        while not client.confirmed and time.monotonic() < deadline_s:
+            client.poll(0.05)
+
+    def _take(self, client: MqttClient, message: Publish, online: bytes) -> None:
+        topic, payload = message
+        if topic != self._state_topic:
+            self._mailbox.put(Message(topic, payload, _now_ms()))
+        elif _says_offline(payload):  # an older will, or another instance that ended, while this one lives
+            client.publish(self._state_topic, online, 1, retain=True)
+
+    def _arrived(self, client: MqttClient) -> None:
         self._mailbox.put(Message(LINK_UP, b"", _now_ms()))
-        self._subscribed = True
+        self._client = client
         self._counters.set("shutan_link_up", 1)
         self._counters.inc("shutan_link_connects_total")
         if self._broken is None:
-            log.info("broker %s connected", self.place)
+            log.info("broker %s: connected", self.place)
         else:
-            log.info("broker %s connected after %.1f s", self.place, time.monotonic() - self._since_s)
+            log.info("broker %s: connected after %.1f s", self.place, time.monotonic() - self._since_s)
             self._broken = None
 
-    def _on_message(self, client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
-            topic = "?"  # counted by intake as a topic fault
-        if topic == self._state_topic:
-            # An older will or another instance said offline while this one lives.
-            if self._subscribed and _says_offline(message.payload):
-                client.publish(self._state_topic, _state(online=True, timestamp_ms=self._will_ms), 1, retain=True)
-            return
-        self._mailbox.put(Message(topic, bytes(message.payload), _now_ms()))
-
-
-def _state(*, online: bool, timestamp_ms: int) -> bytes:
-    return json.dumps({"online": online, "timestamp": timestamp_ms}).encode()
-
-
-def _says_offline(payload: bytes | bytearray) -> bool:
-    try:
-        state = json.loads(payload)
-    except ValueError:
-        return True
-    return not (isinstance(state, dict) and state.get("online") is True)  # pyright: ignore[reportUnknownMemberType]  # JSON of anyone
+    def _complain(self, reason: str) -> None:
+        """One line when the state changes, not one per attempt."""
+        if self._broken is None and not self._stop.is_set():
+            log.warning("broker %s: %s; trying again", self.place, reason)
+            self._since_s = time.monotonic()
+            self._broken = reason
 
 
 def _tls_context(tls: TlsSection) -> ssl.SSLContext:
@@ -217,6 +207,17 @@ def _tls_context(tls: TlsSection) -> ssl.SSLContext:
         raise ConfigError([Problem(str(tls.ca_file.parent), "mqtt.tls", str(error), accepted)]) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
+
+
+def _state(*, online: bool, timestamp_ms: int) -> bytes:
+    return json.dumps({"online": online, "timestamp": timestamp_ms}).encode()
+
+
+def _says_offline(payload: bytes) -> bool:
+    with contextlib.suppress(ValueError):
+        state = json.loads(payload)
+        return not (isinstance(state, dict) and state.get("online") is True)  # pyright: ignore[reportUnknownMemberType]  # JSON of anyone
+    return True
 
 
 def _now_ms() -> int:

@@ -1,7 +1,8 @@
 """The bounded queue between the network thread and intake.
 
-When it is full, the network thread waits: TCP stops, the broker queues, the nodes keep their records. Nothing is lost
-here. The limit counts messages and bytes, since one foreign payload may be a thousand times larger than another.
+When it is full, the network thread stops reading (it only keeps the session alive): TCP stops, the broker queues, the
+nodes keep their records. Nothing is dropped here; what one read brought in still goes in, so the limit is exceeded by
+one read at most. It counts messages and bytes, since one foreign payload may be a thousand times larger than another.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ LINK_UP = ""  # no MQTT topic is empty
 
 
 class Mailbox:
-    """One producer, one consumer. `blocked` counts how often the producer had to wait."""
+    """One producer, one consumer. `blocked` counts how often the producer had to stop reading."""
 
     def __init__(self, limit_messages: int, limit_bytes: int) -> None:
         self._limit_messages = limit_messages
@@ -35,27 +36,30 @@ class Mailbox:
         self._bytes_out = 0  # written by the consumer only
         self._arrived = threading.Event()
         self._emptied = threading.Event()
+        self._waiting = False
         self._closed = False
         self.blocked = 0
 
     def __len__(self) -> int:
         return len(self._items)
 
-    def put(self, message: Message) -> bool:
-        """Add a message, waiting while there is no room; False when the mailbox was closed instead."""
-        if self._full():
-            self.blocked += 1
-            while self._full() and not self._closed:
-                self._emptied.clear()
-                if self._full():
-                    self._emptied.wait(1.0)
-        if self._closed:
-            return False
+    def put(self, message: Message) -> None:
+        """Add a message; the producer asks `wait_room` before it reads more."""
         self._bytes_in += len(message.payload)
         self._items.append(message)
         if not self._arrived.is_set():
             self._arrived.set()
-        return True
+
+    def wait_room(self, timeout_s: float) -> bool:
+        """Whether there is room, waiting up to `timeout_s` for it."""
+        if not self._full():
+            self._waiting = False
+            return True
+        if not self._waiting:
+            self._waiting = True
+            self.blocked += 1
+        self._emptied.clear()
+        return not self._full() or (self._emptied.wait(timeout_s) and not self._full())
 
     def _full(self) -> bool:
         waiting = self._bytes_in - self._bytes_out

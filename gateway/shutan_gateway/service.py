@@ -65,7 +65,13 @@ class Service:
             durable=durable_position(self._state),
         )
         self._mailbox = Mailbox(config.intake.queue_messages, _MAILBOX_BYTES)
-        self.link = Link(config.mqtt, config.gateway.host_id, self._mailbox, self.counters)
+        self.link = Link(
+            config.mqtt,
+            config.gateway.host_id,
+            self._mailbox,
+            self.counters,
+            payload_limit=config.intake.max_payload_bytes,
+        )
         self.http = HttpServer(config.http.host, config.http.port, self.numbers, self.health)
         self._recovered = threading.Event()
         self._intake = self._supervised("intake", self._run_intake)

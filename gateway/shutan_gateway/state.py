@@ -97,12 +97,38 @@ class StoreProgress(NamedTuple):
     dead: int
 
 
+class _New:
+    """Rows that have a number but are not committed yet, for one thread."""
+
+    def __init__(self, newest: int) -> None:
+        self._newest = newest
+        self._rows: dict[tuple[object, ...], int] = {}
+
+    def number(self, row: tuple[object, ...]) -> int:
+        if row not in self._rows:
+            self._newest += 1
+            self._rows[row] = self._newest
+        return self._rows[row]
+
+    def rows(self) -> list[tuple[object, ...]]:
+        return [(number, *row) for row, number in self._rows.items()]
+
+    def written(self, count: int) -> None:
+        for row in list(self._rows)[:count]:
+            del self._rows[row]
+
+
 class State:
     """One connection behind a lock; every method is one transaction and thread-safe."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._lock = threading.Lock()
+        self._new_schemas = _New(self._newest("SELECT max(schema_id) FROM schema"))
+        self._new_sessions = _New(self._newest("SELECT max(session_id) FROM session"))
+
+    def _newest(self, text: str) -> int:
+        return cast("int | None", self._query(text)[0][0]) or 0
 
     @classmethod
     def open(cls, path: Path) -> State:
@@ -148,14 +174,21 @@ class State:
                 raise StateUnavailable(f"registry.sqlite: {error}") from error
 
     def schema_id(self, row: SchemaRow) -> int:
-        """Number of a schema, made and committed when it is new. Raises StateUnavailable."""
+        """Number of a schema; a new one is committed by `flush`, before its records. Raises StateUnavailable."""
         where = "site = ? AND node = ? AND device = ? AND definition = ?"
         found = self._query(f"SELECT schema_id FROM schema WHERE {where}", *row)  # noqa: S608 - constant text
-        if found:
-            return cast("int", found[0][0])
+        return cast("int", found[0][0]) if found else self._new_schemas.number(row)
+
+    def flush(self) -> None:
+        """Commit new schemas and sessions. Raises StateUnavailable; they stay new."""
+        schemas, sessions = self._new_schemas.rows(), self._new_sessions.rows()
+        if not schemas and not sessions:
+            return
         with self._transaction() as connection:
-            done = connection.execute("INSERT INTO schema (site, node, device, definition) VALUES (?, ?, ?, ?)", row)
-            return cast("int", done.lastrowid)
+            connection.executemany("INSERT INTO schema VALUES (?, ?, ?, ?, ?)", schemas)
+            connection.executemany("INSERT INTO session VALUES (?, ?, ?, ?, ?)", sessions)
+        self._new_schemas.written(len(schemas))
+        self._new_sessions.written(len(sessions))
 
     def schema(self, schema_id: int) -> SchemaRow | None:
         """A schema by its number."""
@@ -163,15 +196,11 @@ class State:
         return SchemaRow(*cast("tuple[str, str, str, str]", found[0])) if found else None
 
     def session_id(self, row: SessionRow) -> int:
-        """Number of a session (>= 1), made and committed when it is new. Raises StateUnavailable."""
+        """Number of a session (>= 1); a new one is committed by `flush`. Raises StateUnavailable."""
         values = (row.site, row.node, _hex(row.store_id), _hex(row.boot_id))
         where = "site = ? AND node = ? AND store_id = ? AND boot_id = ?"
         found = self._query(f"SELECT session_id FROM session WHERE {where}", *values)  # noqa: S608 - constant text
-        if found:
-            return cast("int", found[0][0])
-        with self._transaction() as connection:
-            done = connection.execute("INSERT INTO session (site, node, store_id, boot_id) VALUES (?, ?, ?, ?)", values)
-            return cast("int", done.lastrowid)
+        return cast("int", found[0][0]) if found else self._new_sessions.number(values)
 
     def session(self, session_id: int) -> SessionRow | None:
         """A session by its number; None for 0 (foreign node) and unknown ones."""
