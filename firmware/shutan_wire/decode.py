@@ -42,7 +42,11 @@ def decode_payload(
         while pos < end:
             start = pos
             if raw[pos] == _METRIC_TAG:
-                pos, stop = protobuf.read_length(raw, pos + 1, end)
+                stop = pos + 2 + raw[pos + 1]
+                if raw[pos + 1] < 128 and stop <= end:  # nearly every metric of a DATA
+                    pos += 2
+                else:
+                    pos, stop = protobuf.read_length(raw, pos + 1, end)
                 metrics.append(decode_metric(raw, pos, stop, depth, stamps))
                 pos = stop
             else:
