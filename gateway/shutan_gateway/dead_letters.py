@@ -131,21 +131,24 @@ class DeadLetters:
         return Counter(filter(None, map(_digest_of_line, data[:whole].splitlines())))
 
     def _append(self, lines: list[bytes]) -> None:
+        """Lines to the newest file, each file durable before it is rotated away; only a huge line exceeds the bound."""
         path = self.path()
         size = path.stat().st_size if path.is_file() else 0
-        if size and size + sum(map(len, lines)) > self._file_bytes:
-            self._rotate()
-            size = 0
-        with path.open("ab", buffering=0) as file:
-            file.write(b"".join(lines))
-            os.fsync(file.fileno())
-        if not size:
-            _sync_folder(self._folder)
+        part: list[bytes] = []
+        for line in lines:
+            if size and size + len(line) > self._file_bytes:
+                _write_durably(path, part)
+                self._rotate()
+                part, size = [], 0
+            part.append(line)
+            size += len(line)
+        _write_durably(path, part)
 
     def _rotate(self) -> None:
         oldest = self.path(self._files - 1)
         if oldest.is_file():
             lost = oldest.read_bytes().count(b"\n")
+            oldest.unlink()
             self._counters.inc("shutan_store_dead_letters_dropped_total", lost, store=self._store)
         for age in range(self._files - 1, 0, -1):
             if self.path(age - 1).is_file():
@@ -161,9 +164,17 @@ def _digest_of_line(line: bytes) -> bytes | None:
         return None
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _write_durably(path: Path, lines: list[bytes]) -> None:
+    if not lines:
+        return
+    is_new = not path.is_file()
+    with path.open("ab") as file:
+        file.writelines(lines)
+        file.flush()
+        os.fsync(file.fileno())
+    if is_new:
+        descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

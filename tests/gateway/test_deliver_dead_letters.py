@@ -56,13 +56,15 @@ def test_dead_letters_that_cannot_be_written_hold_the_position(tmp_path: Path) -
     assert len(line.letters()) == 1
 
 
-def test_dead_letters_are_bounded_and_what_goes_is_counted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("files", [1, 2, 3])
+@pytest.mark.parametrize("group", [3, 30], ids=["often", "many at once"])
+def test_dead_letters_are_bounded_and_what_goes_is_counted(tmp_path: Path, files: int, group: int) -> None:
     store = MemoryStore()
     store.script = refuse_bad
-    limits = Limits(linger_s=0, batch_rows=10, dead_file_bytes=3000, dead_files=3)
+    limits = Limits(linger_s=0, dead_file_bytes=3000, dead_files=files)
     with Line(tmp_path, store, limits=limits) as line:
-        for n in range(30):
-            line.append(records([row({"x_s": "bad"}, at=10 * n + k) for k in range(3)]))
+        for start in range(0, 90, group):
+            line.append(records([row({"x_s": "bad"}, at=n) for n in range(start, start + group)]))
             line.wait_delivered()
         assert line.totals() == (0, 90, 0)
         dropped = line.counters.get("shutan_store_dead_letters_dropped_total", store="memory")
@@ -70,8 +72,8 @@ def test_dead_letters_are_bounded_and_what_goes_is_counted(tmp_path: Path) -> No
     assert dropped > 0
     assert len(letters) + dropped == 90
     assert [letter["row"]["t_ns"] for letter in letters] == sorted(letter["row"]["t_ns"] for letter in letters)  # type: ignore[index]
-    files = sorted(path.name for path in line.dead_dir.iterdir())
-    assert files == ["memory.1.jsonl", "memory.2.jsonl", "memory.jsonl"]
+    older = {f"memory.{age}.jsonl" for age in range(1, files)}
+    assert {path.name for path in line.dead_dir.iterdir()} == {"memory.jsonl", *older}
     assert all(path.stat().st_size <= 3000 for path in line.dead_dir.iterdir())
 
 

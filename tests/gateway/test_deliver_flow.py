@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from shutan_gateway.deliver import Limits
+from shutan_gateway.stores.influxdb import InfluxStore
 from support.delivery import LIMIT_S, Line, record, records
 from support.servers import Server, influx_query, wait_until
 from support.servers import influxd as new_influxd
@@ -88,3 +89,28 @@ def test_a_store_that_is_not_there_yet_gets_all_when_it_comes(tmp_path: Path) ->
         line.wait_delivered()
         assert line.totals("plant") == (3000, 0, 0)
         assert holds(rig, rows)
+
+
+def requests_of(rig: InfluxRig) -> int:
+    assert isinstance(rig.store, InfluxStore)
+    return rig.store.requests
+
+
+def test_influxdb_that_takes_small_bodies_only_gets_everything(tmp_path: Path) -> None:
+    """InfluxDB 1.6 answers 413 to a body above max-body-size and cuts the connection while it is being sent."""
+    folder = tmp_path / "strict"
+    folder.mkdir()
+    server = new_influxd(folder)
+    config = folder / "influxdb.conf"
+    config.write_text(config.read_text().replace("[http]", "[http]\n  max-body-size = 150000"))
+    rows = series(12_000)
+    with server:
+        influx_query(server, "CREATE DATABASE plant")
+        rig = InfluxRig(server, "plant")
+        line = Line(tmp_path, rig.store)
+        line.append(records(rows))
+        with line:
+            line.wait_delivered()
+            assert line.totals("plant") == (12_000, 0, 0)
+            assert requests_of(rig) > 12_000 * 100 / 150_000, "no body was cut"
+            assert holds(rig, rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from shutan_gateway.stores.base import BOOT_MASK
 from shutan_gateway.stores.shapes import META
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Params", "Plan", "params_of"]
 
 Params = tuple["Value | None", ...]
+_SHOWN_CHARS: Final = 80
 
 
 def params_of(series_id: int, row: Row) -> Params:
@@ -62,10 +63,16 @@ class Plan:
             if was is None and was_quality is None:
                 fills = True
             elif was != value:
-                return fills, f"conflict: {metric} is {was!r} in the store, {value!r} in the row"
+                return fills, f"conflict: {metric} is {_shown(was)} in the store, {_shown(value)} in the row"
             elif was_quality != quality:
                 return fills, f"conflict: quality of {metric} is {was_quality} in the store, {quality} in the row"
         return fills, None
+
+
+def _shown(value: Value | None) -> str:
+    """A value for a reason: a text may be as long as a payload."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}..."
 
 
 def _value(table: Table, metric: str) -> str:
