@@ -84,9 +84,10 @@ class _Session:
             if self._rebirth:
                 await self._be_born(client)
             while following <= min(self._acknowledged + WINDOW, history.total) and not self._rebirth:
-                for number in range(following, min(following + _BREATH, history.total + 1)):
+                end = min(following + _BREATH, history.total + 1)
+                for number in range(following, end):
                     await self._publish(client, number)
-                following = min(following + _BREATH, history.total + 1)
+                following = max(end, self._acknowledged + 1)  # a gateway may know much of it already
             before = self._acknowledged
             self._news.clear()
             with contextlib.suppress(TimeoutError):

@@ -62,8 +62,9 @@ class Simulation:
         self._stopping = asyncio.Event()
 
     async def start(self, progress: Progress) -> None:
-        """Bring everything up; plant.json is written last. Raises SetupError."""
+        """Bring everything up; plant.json is written last. Raises SetupError. A signal is heard from here on."""
         options, layout = self.options, self.layout
+        self._hear_signals()
         self.plant.prepare(options.start_ms + _AHEAD_MS, lambda done, total: progress("plant days", done, total))
         image = Image.build(options.folder / "image")
         python, runtime = interpreter()
@@ -84,10 +85,6 @@ class Simulation:
 
     async def run(self, tell: Callable[[str], None]) -> None:
         """Until SIGINT or SIGTERM; SIGUSR1 freezes the registers. tell: gets a line about a node that is given up."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._stopping.set)
-        loop.add_signal_handler(signal.SIGUSR1, self.freeze)
         while not self._stopping.is_set():
             self.truth.flush()
             self.plant.prepare(self.clock.register_ms() + _AHEAD_MS)
@@ -95,6 +92,12 @@ class Simulation:
                 tell(f"node {board.name}: ends right after its start, again and again; see {board.console}")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), _FLUSH_S)
+
+    def _hear_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGUSR1, self.freeze)
 
     def stop_soon(self) -> None:
         """Let `run` return."""

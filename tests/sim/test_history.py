@@ -200,3 +200,23 @@ def test_no_broker_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="start the broker first"):
         asyncio.run(history.send(target, [of_node("n01")], truth, lambda _: None))
     truth.close()
+
+
+@pytest.mark.flow
+def test_a_history_that_the_gateway_has_is_not_sent_again_in_full(
+    mosquitto: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "WINDOW", 8)
+
+    async def run() -> tuple[int, int]:
+        truth = Truth(tmp_path)
+        target = history.Target(mosquitto.host, mosquitto.port, "jiuniang")
+        async with ack_host(mosquitto.port) as host:
+            for _ in range(2):
+                await history.send(target, [of_node("n01")], truth, lambda _: None)
+            truth.close()
+            return host.repeats, len(host.stores)
+
+    repeats, stores = asyncio.run(run())
+    assert repeats < SPAN.count
+    assert stores == 1

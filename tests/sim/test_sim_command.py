@@ -102,6 +102,23 @@ def test_plant_runs_its_nodes_freezes_and_leaves_nothing_behind(mosquitto: Serve
             process.wait()
 
 
+@pytest.mark.flow
+def test_ctrl_c_while_starting_leaves_nothing_behind(tmp_path: Path) -> None:
+    process = start(tmp_path, "plant", "--broker", f"127.0.0.1:{free_port()}", "--dir", str(tmp_path))
+    try:
+        wait_until(
+            lambda: runs(process, tmp_path) and (tmp_path / "nodes" / "n01" / "pid").is_file(), LIMIT_S, "a node"
+        )
+        node = psutil.Process(int((tmp_path / "nodes" / "n01" / "pid").read_text(encoding="ascii")))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(LIMIT_S) == 0
+        assert not node.is_running()
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
 def rows(folder: Path, query: str) -> dict[tuple[str, str], int]:
     with closing(sqlite3.connect(f"file:{folder / 'truth.sqlite'}?mode=ro", uri=True)) as db:
         return {(meter, metric): value for meter, metric, value in db.execute(query)}
