@@ -36,6 +36,7 @@ __all__ = ["Deliverer", "Limits", "Reader"]
 log = logging.getLogger("shutan.deliver")
 
 _IDLE_S = 0.2  # how long the thread sleeps in the spool before it looks whether it should stop
+_BEHIND_S = 20.0  # a backlog older than this does not hold back what comes in now
 
 
 class Reader(Protocol):
@@ -127,6 +128,7 @@ class Deliverer:
         self._said = False
         self._lost_at_s = 0.0
         self._next_at_s = 0.0
+        self._ahead: Position | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"deliver-{store.name}", daemon=True)
 
@@ -183,14 +185,30 @@ class Deliverer:
             self._counters.set("shutan_store_oldest_pending_seconds", 0, store=name)
             self._spool.wait(self._position, _IDLE_S)
             return
-        if records:
-            age_s = max(0, self._now_ms() - records[0].received_ms) / 1000
-            self._counters.set("shutan_store_oldest_pending_seconds", age_s, store=name)
+        age_s = max(0, self._now_ms() - records[0].received_ms) / 1000 if records else 0
+        self._counters.set("shutan_store_oldest_pending_seconds", age_s, store=name)
+        if age_s < _BEHIND_S:
+            self._ahead = None
+        elif self._ahead is None:
+            self._ahead = self._spool.end
         batch = _Batch(records, self._reader)
         self._write(batch)
         self._commit(batch, len(records), end)
+        self._write_ahead()
         if sum(len(record.raw) for record in records) >= self._limits.batch_bytes // 2:
             self._next_at_s = started_s
+
+    def _write_ahead(self) -> None:
+        """While an old backlog is drained, write what comes in now as well, a batch at a time. Raises RetryLater.
+
+        Nothing of it is committed: it comes again when its turn comes and changes nothing then, and what is refused is
+        a dead letter then. So accounting knows one position only, and a dashboard is not hours behind.
+        """
+        if self._ahead is None:
+            return
+        records, end = self._spool.read(max(self._ahead, self._position), self._limits.batch_bytes)
+        self._write(_Batch(records, self._reader))
+        self._ahead = end
 
     def _write(self, batch: _Batch) -> None:
         """Offer all rows to the store, in parts that shrink when it breaks off, so that any small progress counts."""
@@ -256,6 +274,7 @@ class Deliverer:
             self._said = True
             log.warning("store %s takes nothing now, its records wait in the spool: %s", name, error)
         self._trouble = error
+        self._ahead = None  # by the time the store is back, "now" is somewhere else
         self._sleep(self._backoff.next_s(error.retry_after_s))
 
     def _sleep(self, wait_s: float) -> None:

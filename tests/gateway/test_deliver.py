@@ -256,6 +256,33 @@ def test_one_slow_store_does_not_hold_back_another(tmp_path: Path) -> None:
     assert slow.rows == quick.rows
 
 
+def test_what_comes_in_now_is_not_behind_an_old_backlog(tmp_path: Path) -> None:
+    """The clock of the fixture is 100 s after the records of `records`: an outage's backlog."""
+    store = MemoryStore()
+    line = Line(tmp_path, store, limits=Limits(linger_s=0, batch_bytes=20_000))
+    line.append(records(series(3000)))
+    live = [row({"x_s": text}, device="live", at=n) for n, text in enumerate(["a", "bad", "c"])]
+    first = threading.Event()
+    go_on = threading.Event()
+
+    def answer(rows: Sequence[Row]) -> Written:
+        first.set()
+        go_on.wait(LIMIT_S)
+        return refuse_bad(rows)
+
+    store.script = answer
+    with line:
+        assert first.wait(LIMIT_S)
+        line.append([one._replace(received_ms=1_795_000_100_000) for one in records(live)])
+        go_on.set()
+        line.wait_delivered()
+        order = list(store.rows)
+        assert order.index(live[0][:5]) < 1500, "the live row waited for the backlog"
+        assert line.totals() == (3002, 1, 0), "written twice, counted once"
+        assert len(line.letters()) == 1
+        assert len(store.rows) == 3002
+
+
 def test_accepted_is_stored_and_dead_and_pending_at_every_moment(tmp_path: Path) -> None:
     store = MemoryStore()
     store.script = refuse_bad
