@@ -58,7 +58,7 @@ class Line:
         self, name: str, responder: Responder, clock: PlantClock, *, baud: int = 9600, noise: Noise = SILENT
     ) -> None:
         self.name = name
-        self.lost = 0
+        self.disturbed = 0
         self._responder = responder
         self._clock = clock
         self._baud = baud
@@ -106,10 +106,10 @@ class Line:
     def _disturbed(self, reply: bytes) -> bytes:
         noise = self._noise
         if self._one_in(noise.lost):
-            self.lost += 1
+            self.disturbed += 1
             return b""
         if self._one_in(noise.damaged):
-            self.lost += 1
+            self.disturbed += 1
             at = self._random.randrange(len(reply))
             reply = reply[:at] + bytes([reply[at] ^ 0x10]) + reply[at + 1 :]
         if self._one_in(noise.junk):
