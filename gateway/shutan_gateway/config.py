@@ -70,6 +70,12 @@ def _group(group: str) -> str:
     return group
 
 
+def _some(groups: tuple[str, ...]) -> tuple[str, ...]:
+    if not groups:
+        raise ValueError("at least one group")
+    return groups
+
+
 def _http_url(url: str) -> str:
     try:
         parts = urlsplit(url)
@@ -115,7 +121,7 @@ class MqttSection(_Section):
     password_file: ExistingFile | None = None
     client_id: Id = "shutan-gateway"
     keepalive_s: int = Field(default=15, ge=5, le=3600)
-    groups: tuple[Annotated[str, AfterValidator(_group)], ...] = Field(default=("+",), min_length=1)
+    groups: Annotated[tuple[Annotated[str, AfterValidator(_group)], ...], AfterValidator(_some)] = ("+",)
     tls: TlsSection | None = None
     plaintext: bool = False
 

@@ -213,7 +213,7 @@ numbers = {
     dt.STRING: st.text(max_size=5),
     dt.BYTES: st.binary(max_size=3),
 }
-times = st.one_of(st.just(T), st.integers(T, T + 3), st.sampled_from([0, 1_780_000_000, 2**63]))
+times = st.one_of(st.just(T), st.integers(T, T + 3), st.sampled_from([0, 1_780_000_000, 5_000_000_000, 2**63]))
 
 
 @st.composite
