@@ -12,7 +12,7 @@ from shutan_gateway.config import GatewayConfig, StoreConfig
 from shutan_gateway.counters import Counters
 from shutan_gateway.rows import Row, Value
 from shutan_gateway.stores import Store, open_store
-from shutan_gateway.stores.influxdb.line import coded, name_of
+from shutan_gateway.stores.influxdb.line import coded, device_tag, name_of
 from shutan_gateway.stores.shapes import META
 from shutan_gateway.stores.sqlite import schema
 from support.servers import Server, influx_query
@@ -151,8 +151,7 @@ class VictoriaRig(_Base):
 
 
 def _tags(row: Row) -> dict[str, str]:
-    device = "%2D" if row.device == "-" else coded(row.device) or "-"
-    return {"site": coded(row.site), "node": coded(row.node), "device": device}
+    return {"site": coded(row.site), "node": coded(row.node), "device": device_tag(row.device)}
 
 
 def _quoted(text: str, quote: str) -> str:

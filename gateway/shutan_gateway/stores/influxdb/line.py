@@ -30,7 +30,7 @@ from shutan_wire.datatypes import FLOAT
 if TYPE_CHECKING:
     from shutan_gateway.rows import Row, Value
 
-__all__ = ["NODE_DEVICE", "LineEncoder", "RowFault", "coded", "device_of", "field_type", "name_of"]
+__all__ = ["NODE_DEVICE", "LineEncoder", "RowFault", "coded", "device_of", "device_tag", "field_type", "name_of"]
 
 NODE_DEVICE: Final = "-"
 _EXACT_IN_DOUBLE: Final = 2**53
@@ -61,6 +61,11 @@ def name_of(text: str) -> str:
     return _CODED.sub(lambda match: chr(int(match[1], 16)), text)
 
 
+def device_tag(device: str) -> str:
+    """The `device` tag of a device, "-" for the node itself; a device that is called "-" stays another one."""
+    return "%2D" if device == NODE_DEVICE else coded(device) or NODE_DEVICE
+
+
 def device_of(tag: str) -> str:
     """The device behind a `device` tag, "" for the node itself."""
     return "" if tag == NODE_DEVICE else name_of(tag)
@@ -79,7 +84,7 @@ def _head(row: Row) -> str:
     """Measurement and tags, tags sorted by name as the store likes them. Raises RowFault for ids that make none."""
     if not (row.family and row.site and row.node):
         raise RowFault("id: family, site and node may not be empty")
-    device = "%2D" if row.device == NODE_DEVICE else _key(row.device) or NODE_DEVICE
+    device = _ESCAPED.sub(r"\\\1", device_tag(row.device))
     measurement = _UNSAFE_IN_MEASUREMENT.sub(_as_code, row.family)
     head = f"{measurement},device={device},node={_key(row.node)},site={_key(row.site)}"
     try:

@@ -93,7 +93,7 @@ class HttpTransport:
         except (ConnectionResetError, BrokenPipeError, http.client.BadStatusLine) as error:
             self._conn.close()
             raise SendBroken(f"{self._url}: {error or type(error).__name__}") from error
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: a chunk size that is no number
             self._conn.close()
             raise StoreUnavailable(f"{self._url}: {error or type(error).__name__}") from error
 
@@ -101,6 +101,9 @@ class HttpTransport:
         self._conn.request("POST", self._path, body, self._headers)
         response = self._conn.getresponse()
         answer = response.read(_ANSWER_BYTES)
+        if response.length and len(answer) < _ANSWER_BYTES:
+            # Half an answer would be read as a whole one: read(n) does not say so by itself.
+            raise http.client.IncompleteRead(answer, response.length)
         if not response.isclosed():
             self._conn.close()  # more than any answer needs; the rest is not waited for
         return Reply(response.status, {name.lower(): value for name, value in response.getheaders()}, answer)
