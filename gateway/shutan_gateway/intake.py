@@ -77,25 +77,31 @@ class Intake:
         self._saved_s = self._shown_s = time.monotonic()
         self._unsaved = False
 
+    def recover(self) -> bool:
+        """Watermarks, totals and windows from the disk; every known node is to be asked for its births."""
+        parts = self._parts
+        done = self._persist(lambda: recover(parts.state, parts.spool, parts.counters, self._host))
+        self._host.handle(Message(LINK_UP, b"", 0), time.monotonic())
+        return done
+
     def run(self, ready: Callable[[], None]) -> None:
         """Recover, call `ready`, then work until the stop event is set and the mailbox is empty."""
         mailbox = self._parts.mailbox
-        if not self._persist(lambda: recover(self._parts.state, self._parts.spool, self._parts.counters, self._host)):
+        if not self.recover():
             return
         ready()
-        self._host.handle(Message(LINK_UP, b"", 0), time.monotonic())
         tick_s = self._settings.tick_ms / 1000
         while not self._stop.is_set() or len(mailbox):
             mailbox.wait(_IDLE_S)
             began_s = time.monotonic()
-            if not self._tick(mailbox.drain(_DRAIN_MESSAGES, _DRAIN_BYTES)):
+            if not self.tick(mailbox.drain(_DRAIN_MESSAGES, _DRAIN_BYTES)):
                 return  # stopped while the disk refuses: memory is ahead of the disk and must not be saved
             pause_s = began_s + tick_s - time.monotonic()
             if pause_s > 0:
                 self._stop.wait(pause_s)
-        self._checkpoint()
+        self.checkpoint()
 
-    def _tick(self, messages: list[Message]) -> bool:
+    def tick(self, messages: list[Message]) -> bool:
         """Messages to batch to disk, then the answers; False when stopped before the batch was durable."""
         host = self._host
         for message in messages:
@@ -117,7 +123,7 @@ class Intake:
             self._shown_s = now_s
             self._show()
         if self._unsaved and now_s >= self._saved_s + self._settings.checkpoint_interval_s:
-            self._checkpoint()
+            self.checkpoint()
         return True
 
     def _commit(self, batch: Batch) -> None:
@@ -165,7 +171,7 @@ class Intake:
         if sent:
             self._parts.counters.inc("shutan_acks_total", sent)
 
-    def _checkpoint(self) -> None:
+    def checkpoint(self) -> None:
         """Save watermarks and totals; then segments below every store and the checkpoint can go."""
         state, spool = self._parts.state, self._parts.spool
         self._saved_s = time.monotonic()
