@@ -1,12 +1,19 @@
-"""The node's configuration: `config.json`, checked as a whole, every mistake with its key. Dropped after start.
+"""The node's configuration: `config.json`, checked as a whole, every mistake with its key. Dropped after use.
 
-Example and meaning of each key: docs/node.md. A key that is not listed here is a mistake.
+A rule is `kind[ low high][ =default]`; a key without a default must be there, one that is not listed is a mistake.
+Example and meaning of each key: docs/node.md.
 """
 
 import json
 
 from shutan_wire.errors import WireError
 from shutan_wire.ids import check_id
+
+TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
+if TYPE_CHECKING:
+    from typing import Any, TypeAlias
+
+    Table: TypeAlias = dict[str, Any]
 
 
 class ConfigError(Exception):
@@ -17,146 +24,172 @@ class ConfigError(Exception):
         self.mistakes = mistakes
 
 
-_BROKER = {"host": str, "port": (1, 65535, 1883), "user": None, "password": None, "keepalive_s": (5, 3600, 30)}
-_TIME = {"host": str, "port": (1, 65535, 123)}
-_STORE = {
-    "ram_window_s": (1, 600, 5),
-    "ram_records": (8, 512, 64),
-    "ram_bytes": (1024, 65536, 4096),
-    "flash_bytes": (65536, 1 << 30, 1 << 20),
-    "foreign_after_s": (10, 86400, 600),
-}
-_BUS = {
-    "id": "id",
-    "uart": (0, 15, 1),
-    "baud": (300, 1000000, 9600),
-    "format": "format",
-    "tx": (0, 48, None),
-    "rx": (0, 48, None),
-    "de": (0, 48, None),
-}
-_DEVICE = {
-    "device": "id",
-    "bus": str,
-    "profile": str,
-    "address": "any",
-    "ct": "ratio",
-    "pt": "ratio",
-    "interval_s": (1, 3600, 10),
-    "metrics": dict,
-}
-_METRIC = {"deadband": "number", "max_silence_s": (0, 65535, 0), "interval_s": (0, 65535, 0)}
 _ROOT = {
     "site": "id",
     "node": "id",
-    "broker": dict,
-    "time": dict,
-    "store": dict,
-    "buses": list,
-    "devices": list,
-    "primary_host": None,
-    "wifi": dict,
-    "node_interval_s": (1, 3600, 60),
+    "broker": "object",
+    "time": "object",
+    "store": "object ={}",
+    "buses": "list",
+    "devices": "list",
+    "primary_host": "text? =null",
+    "wifi": "object? =null",
+    "node_interval_s": "int 1 3600 =60",
 }
-_OPTIONAL = ("ct", "pt", "metrics", "wifi", "store", "deadband", "format")
-_DEFAULTS = {"ct": (1, 1), "pt": (1, 1), "metrics": None, "wifi": None, "store": {}, "deadband": -1, "format": "8N1"}
+_BROKER = {
+    "host": "text",
+    "port": "int 1 65535 =1883",
+    "user": "text? =null",
+    "password": "text? =null",
+    "keepalive_s": "int 5 3600 =30",
+}
+_TIME = {"host": "text", "port": "int 1 65535 =123"}
+_STORE = {
+    "ram_window_s": "int 1 600 =5",
+    "ram_records": "int 8 512 =64",
+    "ram_bytes": "int 1024 65536 =3072",
+    "flash_bytes": "int 65536 1073741824 =1048576",
+    "foreign_after_s": "int 10 86400 =600",
+}
+_WIFI = {"ssid": "text", "password": "text"}
+_BUS = {
+    "id": "id",
+    "uart": "int 0 15 =1",
+    "baud": "int 300 1000000 =9600",
+    "format": 'format ="8N1"',
+    "tx": "int? 0 48 =null",
+    "rx": "int? 0 48 =null",
+    "de": "int? 0 48 =null",
+}
+_DEVICE = {
+    "device": "id",
+    "bus": "text",
+    "profile": "id",
+    "address": "address",
+    "ct": "ratio =[1, 1]",
+    "pt": "ratio =[1, 1]",
+    "interval_s": "int 1 3600 =10",
+    "metrics": "object? =null",
+}
+_METRIC = {"deadband": "number =-1", "max_silence_s": "int 0 65535 =0", "interval_s": "int 0 65535 =0"}
+
+_WANTED = {
+    "id": "an id of A-Z a-z 0-9 _ - with at most 32 characters",
+    "text": "text",
+    "object": "an object",
+    "list": "a list",
+    "number": "a number from 0",
+    "format": "8N1, 8N2, 8E1, 8E2, 8O1 or 8O2",
+    "address": "text or a number",
+    "ratio": "[primary, secondary], 1 to 1000000 each",
+}
 
 
-def _wrong(rule: object, value: object) -> "str | None":
-    """What is wrong with a value under a rule, None if nothing is."""
-    if isinstance(rule, tuple):
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        return None if whole and rule[0] <= value <= rule[1] else "%d to %d wanted" % rule[:2]
-    if rule is None:
-        return None if value is None or isinstance(value, str) else "text or null wanted"
-    if rule == "id":
+def _is_whole(value: object, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _fits(kind: str, value: "Any") -> bool:
+    """Whether a value is of a kind, other than int."""
+    if kind == "id":
         try:
-            return None if check_id(value) else ""
-        except (WireError, TypeError) as error:
-            return "no id: " + str(error)
-    if rule == "ratio":
-        good = isinstance(value, list) and len(value) == 2 and _wrong((1, 1000000), value[0]) is None
-        return None if good and _wrong((1, 1000000), value[1]) is None else "[primary, secondary] wanted"
-    if rule == "number":
-        good = isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
-        return None if good else "a number from 0 wanted"
-    if rule == "format":
-        return None if value in ("8N1", "8N2", "8E1", "8E2", "8O1", "8O2") else "such as 8N1 wanted"
-    if rule == "any":
-        return None if isinstance(value, (str, int)) else "text or number wanted"
-    names = {str: "text", dict: "an object", list: "a list"}
-    return None if isinstance(value, rule) and (value or rule is not str) else names[rule] + " wanted"
+            return isinstance(value, str) and bool(check_id(value))
+        except WireError:
+            return False
+    if kind == "text":
+        return isinstance(value, str) and value != ""
+    if kind == "object":
+        return isinstance(value, dict)
+    if kind == "list":
+        return isinstance(value, list)
+    if kind == "number":
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+    if kind == "format":
+        return value in ("8N1", "8N2", "8E1", "8E2", "8O1", "8O2")
+    if kind == "address":
+        return isinstance(value, (str, int)) and not isinstance(value, bool)
+    return isinstance(value, list) and len(value) == 2 and not [n for n in value if not _is_whole(n, 1, 1000000)]
 
 
-def _table(where: str, rules: "dict[str, object]", found: object, mistakes: "list[str]") -> "dict[str, object]":
+def _problem(rule: str, value: "Any") -> str:
+    """What is wrong with a value, "" if nothing is."""
+    parts = rule.split("=", 1)[0].split()
+    kind = parts[0]
+    if kind[-1:] == "?":
+        if value is None:
+            return ""
+        kind = kind[:-1]
+    if kind == "int":
+        good = _is_whole(value, int(parts[1]), int(parts[2]))
+        return "" if good else parts[1] + " to " + parts[2] + " wanted"
+    return "" if _fits(kind, value) else _WANTED[kind] + " wanted"
+
+
+def _table(where: str, rules: "dict[str, str]", found: "Any", mistakes: "list[str]") -> "Table":
     """Check one object against its rules and fill in the defaults."""
-    out = {}
+    out: Table = {}
     if not isinstance(found, dict):
-        mistakes.append(where + ": an object wanted")
+        mistakes.append(where + " an object wanted")
         found = {}
     for key in found:
         if key not in rules:
             mistakes.append(where + key + ": unknown key, known are " + ", ".join(sorted(rules)))
     for key, rule in rules.items():
-        if key in found and (found[key] is not None or key not in _OPTIONAL):
+        if key in found:
             out[key] = found[key]
-            problem = None if isinstance(rule, tuple) and found[key] is rule[2] else _wrong(rule, found[key])
+            problem = _problem(rule, found[key])
             if problem:
                 mistakes.append(where + key + ": " + problem + ", found " + json.dumps(found[key])[:40])
-        elif key in _OPTIONAL:
-            out[key] = _DEFAULTS[key]
-        elif isinstance(rule, tuple) and len(rule) > 2:
-            out[key] = rule[2]
-        elif rule is None:
-            out[key] = None
+                out[key] = _harmless(rule)
+        elif "=" in rule:
+            out[key] = json.loads(rule.split("=", 1)[1])
         else:
             mistakes.append(where + key + ": missing")
-            out[key] = [] if rule is list else {}
+            out[key] = _harmless(rule)
     return out
 
 
-def _listed(name: str, rules: "dict[str, object]", found: object, mistakes: "list[str]") -> "list[dict[str, object]]":
-    out = []
-    if isinstance(found, list):
-        for index in range(len(found)):
-            out.append(_table("%s[%d]." % (name, index), rules, found[index], mistakes))
-    return out
+def _harmless(rule: str) -> "Any":
+    """A value that lets the checks go on after a mistake."""
+    return [] if rule == "list" else None
 
 
-def load(text: str) -> "dict[str, object]":
+def _listed(name: str, rules: "dict[str, str]", found: "list[Any]", mistakes: "list[str]") -> "list[Table]":
+    return [_table("%s[%d]." % (name, index), rules, found[index], mistakes) for index in range(len(found))]
+
+
+def load(text: str) -> "Table":
     """Parse and check; the configuration with every default filled in. ConfigError with all mistakes."""
     try:
         found = json.loads(text)
     except ValueError:
         raise ConfigError(["config.json: not JSON"]) from None
-    mistakes = []
+    mistakes: list[str] = []
     config = _table("", _ROOT, found, mistakes)
-    config["broker"] = _table("broker.", _BROKER, config["broker"], mistakes)
-    config["time"] = _table("time.", _TIME, config["time"], mistakes)
-    config["store"] = _table("store.", _STORE, config["store"], mistakes)
-    if config["wifi"] is not None:
-        config["wifi"] = _table("wifi.", {"ssid": str, "password": str}, config["wifi"], mistakes)
+    for key, rules in (("broker", _BROKER), ("time", _TIME), ("store", _STORE), ("wifi", _WIFI)):
+        if config[key] is not None:
+            config[key] = _table(key + ".", rules, config[key], mistakes)
     config["buses"] = _listed("buses", _BUS, config["buses"], mistakes)
     config["devices"] = _listed("devices", _DEVICE, config["devices"], mistakes)
     buses = [bus["id"] for bus in config["buses"]]
-    seen = []
+    seen: list[str] = []
     for index in range(len(config["devices"])):
         device = config["devices"][index]
         where = "devices[%d]." % index
-        if device["device"] in seen:
+        name = device["device"]
+        if name is not None and name in seen:
             mistakes.append(where + "device: used twice")
-        seen.append(device["device"])
-        if device["bus"] not in buses:
+        seen.append(name)
+        if device["bus"] is not None and device["bus"] not in buses:
             mistakes.append(where + "bus: one of " + json.dumps(buses) + " wanted, found " + json.dumps(device["bus"]))
-        if device["metrics"]:
-            for name, rules in device["metrics"].items():
-                device["metrics"][name] = _table(where + "metrics." + name + ".", _METRIC, rules, mistakes)
+        for metric, rules in (device["metrics"] or {}).items():
+            device["metrics"][metric] = _table(where + "metrics." + metric + ".", _METRIC, rules, mistakes)
     if mistakes:
         raise ConfigError(mistakes)
     return config
 
 
-def read() -> "dict[str, object]":
+def read() -> "Table":
     """`config.json` of the working directory; ConfigError with every mistake."""
     try:
         with open("config.json") as file:

@@ -104,6 +104,7 @@ class Delivery:
         for known_low, known_high in self._store.holes:
             if known_low <= low and high <= known_high:
                 return
+        self._store.lost += high - low + 1
         self._store.gap(low, high, True, 0, 0)
 
     def _restart(self, now: int) -> None:

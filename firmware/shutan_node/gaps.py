@@ -8,7 +8,6 @@ _HOLES = 8
 
 def declare(store: object, low: int, high: int, unsaved: bool, start_ms: int, end_ms: int) -> None:
     """Add the gap record for low..high. unsaved: lost with RAM or rotten; else overwritten. Times in ms or 0."""
-    store.lost += high - low + 1
     store.holes.append((low, high))
     if len(store.holes) > _HOLES:
         store.holes.pop(0)
@@ -31,16 +30,22 @@ def numbers(body: memoryview) -> "list[int]":
 
 
 def shed(store: object) -> None:
-    """RAM is full and flash refuses: give up the oldest quarter of RAM."""
-    low = store.ring.first
-    high = low + (store.ring.last - low) // 4
-    store.ring.drop(high)
+    """RAM is full and flash refuses: give up the oldest quarter of RAM. OSError if not even numbers can be had."""
+    ring = store.ring
+    store.reserve(ring.last + 2)  # first, so that the gap record itself cannot fail
+    low = ring.first
+    high = low + (ring.last - low) // 4
+    ring.drop(high)
+    store.lost += high - low + 1
     store.first = max(store.first, high + 1)
     declare(store, low, high, True, 0, 0)
 
 
 def overwrite(store: object) -> bool:
-    """Delete the oldest segment to make room; False without one. Its gap record follows when RAM is on flash."""
+    """Delete the oldest segment to make room; False without one. Its gap record follows when RAM is on flash.
+
+    It covers everything since the acknowledgement: an older gap record may be among what is deleted.
+    """
     journal = store.journal
     if not journal.segments:
         return False
@@ -48,7 +53,10 @@ def overwrite(store: object) -> bool:
     low = max(segment[FIRST], store.first)
     high = segment[LAST]
     if high >= low:
-        store.lost_ranges.append((low, high, _time(journal, low), _time(journal, high)))
+        store.lost += high - low + 1
+        if store.first == store.acked + 1:
+            store.gap_start_ms = _time(journal, low)
+        store.lost_ranges.append((store.acked + 1, high, store.gap_start_ms, _time(journal, high)))
         store.first = high + 1
     journal.files.remove(journal.name(segment))
     journal.segments.pop(0)

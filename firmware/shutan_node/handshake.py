@@ -66,10 +66,9 @@ def _number(packet: bytearray, at: int, bdseq: int) -> None:
     packet[at + 1] = bdseq >> 7
 
 
-async def leave(link: object) -> None:
-    """A planned end: die as such, disconnect, and let the session fail."""
+def leave(link: object) -> None:
+    """A planned end: die as such and disconnect."""
     death = link.broker["death"]
     _number(death, len(death) - 2, link.edge.store.bdseq)
-    await link.send(death)
-    await link.send(mqtt.DISCONNECT)
-    raise OSError("primary host offline")
+    link.socket.write(death)
+    link.socket.write(mqtt.DISCONNECT)

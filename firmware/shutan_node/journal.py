@@ -206,10 +206,10 @@ class Journal:
 
     def _write(self, size: int, first: int, last: int) -> None:
         segment = self.segments[-1] if self.segments else None
-        if segment is None or segment[SIZE] + size > max(self._limit >> 4, 4 * PAGE):
-            self.id += 1
-            segment = [self.id, 0, 0, 0]
-            self.segments.append(segment)
+        fresh = segment is None or segment[SIZE] + size > max(self._limit >> 4, 4 * PAGE)
+        if fresh:
+            segment = [self.id + 1, first, last, 0]
+            segment[SIZE] = self.files.size(self.name(segment))
         name = self.name(segment)
         try:
             if segment[SIZE] & 15:  # behind a torn page
@@ -217,6 +217,9 @@ class Journal:
             self.files.append(name, self._page[:size])
         finally:
             segment[SIZE] = self.files.size(name)
+        if fresh:
+            self.id += 1
+            self.segments.append(segment)
         segment[FIRST] = segment[FIRST] or first
         segment[LAST] = self.last = last
 

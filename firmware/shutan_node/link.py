@@ -141,7 +141,8 @@ class Link:
             if edge.devices[0].born:
                 from shutan_node import handshake
 
-                await handshake.leave(self)
+                handshake.leave(self)
+                raise OSError("primary host offline")
             return False
         if edge.rebirth or not edge.devices[0].born:
             await self._births(None)

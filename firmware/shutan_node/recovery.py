@@ -31,42 +31,46 @@ def recover(store: object, shape: int, was: int) -> bool:
     """
     files = store.files
     journal = store.journal
-    raw = bytearray(34)
+    raw = bytearray(41)
     size = files.read(STATE, 0, raw)
-    state = bytes(raw[:30])
-    whole = size == 34 and pack("<I", crc32(state) & 0xFFFFFFFF) == bytes(raw[30:])
+    state = bytes(raw[:37])
+    whole = size == 41 and pack("<I", crc32(state) & 0xFFFFFFFF) == bytes(raw[37:])
     held = [name for name in files.names(FOLDER) if len(name) == 8]
     store.shape = shape
     if whole:
-        store.id, store.reserved, done, known, store.bdseq, acked = unpack(LAYOUT, state)
-    if not whole or (held and known not in (shape, was)):
+        store.id, store.reserved, store.done, store.acked, before, store.bdseq = unpack(LAYOUT, state)
+    if not whole or (held and before not in (shape, was)):
         for name in files.names(FOLDER):
             files.remove(FOLDER + "/" + name)
         store.id = int.from_bytes(os.urandom(8), "little")
-        store.reserved = 0
+        store.reserved = store.done = store.acked = 0
         store.save()
         return not held and not size
-    if known != shape:
-        store.first = done + 1
+    if before != shape:
         store.save()
     scan(journal)
-    store.acked = done if acked else 0
-    store.first = done + 1
-    journal.release(done)
+    store.first = store.done + 1
+    journal.release(store.done)
     if not journal.segments:
         for name in files.names(FOLDER):
             files.remove(FOLDER + "/" + name)  # clocks of earlier boots
-    known = max(done, journal.last)
+    known = max(store.done, journal.last)
     begin = journal.first()
     store.newest = store.reserved = max(store.reserved, journal.last)
     store.ring.reset(store.newest + 1)
     if begin > store.first:
-        store.gap(store.first, begin - 1, False, 0, 0)
-        store.first = begin
-    if known < store.ring.first - 1:
-        store.unsaved = store.ring.first - 1 - known
-        store.gap(known + 1, known + store.unsaved, True, 0, 0)
-    store.spill()
+        store.lost += begin - store.first
+        store.gap(store.acked + 1, begin - 1, False, 0, 0)
+    lost = store.ring.first - 1 - known
+    if lost > 0:
+        store.unsaved = lost
+        store.lost += lost
+        store.gap(known + 1, known + lost, True, 0, 0)
+    if store.ring.first <= store.ring.last:
+        store.spill()
+        store.first = journal.first() or store.first  # what is before is closed by the gap records just written
+        store.done = store.first - 1
+        store.save()
     return True
 
 

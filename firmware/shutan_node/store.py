@@ -13,7 +13,7 @@ from shutan_node.console import unload
 from shutan_node.journal import FOLDER
 
 STATE = "state"
-LAYOUT = "<QQQIBB"
+LAYOUT = "<QQQQIB"
 
 
 class Ring:
@@ -76,10 +76,12 @@ class Ring:
 class Store:
     """All records of this node.
 
-    id: random 64 bits, new when formatted; first: oldest number still wanted; newest: last number given;
-    shape: meaning of the columns on flash; acked: 0 = never any; unsaved: upper bound of the records that a reset took with it; bdseq: of the last session.
+    id: random 64 bits, new when formatted; first: oldest number still wanted; done: below `first`, and flash
+    says why; newest: last number given;
+    shape: meaning of the columns on flash; acked: the host's word, 0 = never any; unsaved: upper bound of the records that a reset took with it; bdseq: of the last session.
     failures: writes that flash refused; lost: records declared lost in this boot; holes: the newest declared ranges,
     so that a replay does not declare them again; lost_ranges: overwritten, their gap records still to come;
+    gap_ms, gap_start_ms: time of the newest gap record and of the first record that it covers;
     offset_ms: this boot's epoch at uptime 0, as of the first sync; relative: uptimes went to flash before it.
     """
 
@@ -93,12 +95,14 @@ class Store:
         self.relative = False
         self.lost_ranges = []
         self.gap_ms = -1
+        self.gap_start_ms = 0
         self.holes = []
         self.id = 0
         self.shape = 0
         self.reserved = 0
         self.bdseq = 255
         self.first = 1
+        self.done = 0
         self.newest = 0
         self.acked = 0
         self.unsaved = 0
@@ -107,7 +111,7 @@ class Store:
 
     def save(self) -> None:
         """Write the state. OSError when flash refuses even after room was made."""
-        data = pack(LAYOUT, self.id, self.reserved, self.first - 1, self.shape, self.bdseq, 1 if self.acked else 0)
+        data = pack(LAYOUT, self.id, self.reserved, self.done, self.acked, self.shape, self.bdseq)
         data += pack("<I", crc32(data) & 0xFFFFFFFF)
         try:
             self.files.replace(STATE, data)
@@ -128,16 +132,23 @@ class Store:
                 if not ring.put(body):
                     raise OSError("no room for a record")
         if ring.last > self.reserved:
-            before = self.reserved
-            self.reserved = ring.first - 1 + self._block
             try:
-                self.save()
+                self.reserve(ring.last)
             except OSError:
-                self.reserved = before
                 ring.last -= 1
                 raise
         self.newest = ring.last
         return self.newest
+
+    def reserve(self, number: int) -> None:
+        """Reserve numbers up to `number` or, where that is more, a block beyond what is safe; OSError if flash refuses."""
+        before = self.reserved
+        self.reserved = max(number, self.ring.first - 1 + self._block)
+        try:
+            self.save()
+        except OSError:
+            self.reserved = before
+            raise
 
     def gap(self, low: int, high: int, unsaved: bool, start_ms: int, end_ms: int) -> None:
         """Declare that the records low..high will never come."""
@@ -161,10 +172,12 @@ class Store:
                 continue
             self.relative = self.relative or self.offset_ms is None
             ring.drop(last)
-        gaps = self.lost_ranges
+        lost = self.lost_ranges
         self.lost_ranges = []
-        for low, high, start, end in gaps:
+        for low, high, start, end in lost:
             self.gap(low, high, False, start, end)
+        if ring.first > ring.last:
+            self.done = max(self.done, self.first - 1)  # every gap record is on flash
 
     def _overwrite(self) -> bool:
         """Delete the oldest segment to make room; False without one."""
@@ -213,6 +226,7 @@ class Store:
     def release(self, number: int) -> None:
         """Forget everything up to `number`."""
         self.first = max(self.first, number + 1)
+        self.done = max(self.done, number)
         self.ring.drop(number)
         if self.journal.done(number):
             self.save()  # first, or a reset would take the deleted records for lost ones

@@ -123,4 +123,8 @@ def run(node: object) -> None:
         from shutan_node import recovery
 
         recovery.close(node.store)
+        if node.link.socket is not None:
+            from shutan_node import handshake
+
+            handshake.leave(node.link)
         node.console.say("stop")

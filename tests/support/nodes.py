@@ -1,5 +1,6 @@
 """A real node under MicroPython: its folder, its instruments on a pseudo-terminal, its time server."""
 
+import functools
 import json
 import os
 import pty
@@ -12,10 +13,12 @@ import time
 import tty
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Self
 
 import build_node
 from pymodbus.framer import FramerRTU
+from support import romfs
 from support.places import REPO, tool
 from support.servers import HOST, wait_until
 
@@ -119,21 +122,45 @@ class ModbusBus(Lines):
         os.close(self._slave)
 
 
+@functools.cache
+def _built() -> TemporaryDirectory[str]:
+    """The packages and the stand-ins of the chip's modules, compiled once a session; the packages also as an image."""
+    folder = TemporaryDirectory(prefix="shutan-node-")
+    top = Path(folder.name)
+    build_node.build(top / "lib")
+    for source in HAL.glob("*.py"):
+        build_node.compile_file(source, source.name, top / "hal" / f"{source.stem}.mpy")
+    (top / "rom.img").write_bytes(romfs.image(top / "lib"))
+    return folder
+
+
 class Node:
-    """One node in its folder: start, kill, start again; everything that it said is in `events`."""
+    """One node in its folder: start, kill, start again; everything that it said is in `events`.
+
+    rom: its modules run in place out of a ROM image instead of being loaded into the heap.
+    """
 
     def __init__(
-        self, folder: Path, config: Mapping[str, object], *, runtime: str = "micropython32", heap: str = "100k"
+        self,
+        folder: Path,
+        config: Mapping[str, object],
+        *,
+        runtime: str = "micropython32",
+        heap: str = "100k",
+        rom: bool = False,
     ) -> None:
         self.folder = folder
         self.console = folder / "console.jsonl"
         self._command = [str(tool(runtime)), "-X", f"heapsize={heap}", "main.py"]
-        self._environment = {**os.environ, "MICROPYPATH": os.pathsep.join((str(HAL), "lib", ".frozen"))}
+        built = Path(_built().name)
+        path = (built / "hal", *(() if rom else (built / "lib",)), ".frozen")
+        self._environment = {**os.environ, "MICROPYPATH": os.pathsep.join(str(part) for part in path)}
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / "lib").is_dir():
-            build_node.build(folder / "lib")
-        (folder / "main.py").write_text("from shutan_node.main import run\n\nrun()\n", encoding="utf-8")
+        if rom:
+            (folder / "rom.img").write_bytes((built / "rom.img").read_bytes())
+        main = (romfs.MOUNT if rom else "") + "from shutan_node.main import run\n\nrun()\n"
+        (folder / "main.py").write_text(main, encoding="utf-8")
         self.configure(config)
 
     def configure(self, config: Mapping[str, object]) -> None:
