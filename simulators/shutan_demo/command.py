@@ -5,9 +5,10 @@ import platform
 import re
 import subprocess
 import tempfile
-import threading
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,20 +16,25 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
+from shutan_collector.site import Site
+from shutan_collector.site_file import load_site
 from shutan_demo.broker import BrokerKind
 from shutan_demo.chaos import Chaos
-from shutan_demo.errors import DemoError, NotSettledError, PartFailedError
-from shutan_demo.evidence import read_story, read_truth
+from shutan_demo.errors import DemoError, PartFailedError
+from shutan_demo.evidence import TRUTH_FILE, NodeStory, Truth, read_story, read_truth
 from shutan_demo.factory import DATABASE, SETTLE_LIMIT_S, Factory, Plan
+from shutan_demo.hourly import judge_hours, report
 from shutan_demo.parts import wait_until
 from shutan_demo.readback import read_influx, read_sqlite
-from shutan_demo.tools import not_run, shutan
-from shutan_demo.verify import Verdict, judge
+from shutan_demo.tools import not_run
+from shutan_demo.verify import judge
 from shutan_demo.view import Newest, draw
 
 app = typer.Typer(help="Run a simulated factory end to end and check its figures. 运行模拟工厂并核对数据")
 console = Console(stderr=True)
 HISTORY_LIMIT_S = 600
+FRAME_S = 0.25
+REACH_REAL_S = 5  # a meter that has to be asked three times answers this long after the sample's stamp, at the most
 
 
 def duration_s(text: str) -> float:
@@ -63,6 +69,8 @@ def demo(
             folder.mkdir(parents=True, exist_ok=True)
             plan = Plan(folder, broker, speed, seed, _start(days, speed, limit), days)
             result = _run(plan, limit, chaos=chaos)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
     except DemoError as error:
         console.print(f"[red]demo: {error}[/red]")
         raise typer.Exit(2) from error
@@ -87,10 +95,11 @@ def _run(plan: Plan, limit_s: float | None, *, chaos: bool) -> dict[str, Any]:
             console.print(f"back-filling {plan.days} days of history …")
             _back_fill(factory)
         factory.plant.start(60)
-        kills = _live(factory, limit_s, chaos=chaos)
+        site = load_site(factory.site_toml)
+        kills = _live(factory, site, limit_s, chaos=chaos)
         console.print("stopping the plant, waiting until everything has arrived …")
-        _settle(factory)
-        return _judge(factory, kills)
+        stories = _settle(factory, site)
+        return _judge(factory, site, stories, kills)
 
 
 def _back_fill(factory: Factory) -> None:
@@ -111,11 +120,8 @@ def _back_fill(factory: Factory) -> None:
         raise PartFailedError("history", f"ended with code {done.returncode}", log)
 
 
-def _live(factory: Factory, limit_s: float | None, *, chaos: bool) -> dict[str, int]:
+def _live(factory: Factory, site: Site, limit_s: float | None, *, chaos: bool) -> dict[str, int]:
     """Show the factory until the time is up or Ctrl-C; returns the kills by kind."""
-    from shutan_collector.site_file import load_site  # noqa: PLC0415 - pydantic is only needed once the parts run
-
-    site = load_site(factory.site_toml)
     newest = Newest(factory.store_file)
     killer = None
     if chaos:
@@ -124,95 +130,100 @@ def _live(factory: Factory, limit_s: float | None, *, chaos: bool) -> dict[str, 
             broker=factory.broker,
             nodes=factory.plant_folder / "nodes",
             names=factory.nodes,
-            duration_s=limit_s or 3600.0,
+            duration_s=limit_s,
             seed=factory.plan.seed,
         )
-        killer.start()
     end = time.monotonic() + limit_s if limit_s is not None else None
-    pause = threading.Event()
     try:
         with Live(console=console, refresh_per_second=2, transient=False) as live:
             while end is None or time.monotonic() < end:
                 factory.plant.check()
+                if killer is not None:
+                    killer.tick()
                 live.update(draw(factory, site, newest, dict(killer.kills) if killer else None))
-                pause.wait(0.5)
+                time.sleep(FRAME_S)
     except KeyboardInterrupt:
-        console.print("Ctrl-C: finishing")
-    finally:
-        if killer is not None:
-            killer.halt()
-    if killer is not None and killer.failure is not None:
-        raise killer.failure
+        console.print("Ctrl-C: finishing; once more to leave without a verdict")
+    if killer is not None:
+        killer.end()
     return dict(killer.kills) if killer else {}
 
 
-def _settle(factory: Factory) -> None:
-    factory.freeze()
-    truth = read_truth(factory.plant_folder / "truth.sqlite")
-    from shutan_collector.site_file import load_site  # noqa: PLC0415
+def _settle(factory: Factory, site: Site) -> list[NodeStory]:
+    """Freeze the plant, wait until the stores have what the nodes keep, stop the nodes; the stories to judge by.
 
-    site = load_site(factory.site_toml)
+    What a node puts into its journal while it is being stopped belongs to its next life and is not asked for.
+    """
+    factory.freeze()
+    truth = read_truth(factory.plant_folder / TRUTH_FILE)
+    journaled = {story.node: story.journaled for story in _stories(factory)}
     newest = Newest(factory.store_file)
-    places = {m.id: (m.installations[-1].node, m.installations[-1].device) for m in site.meters}
+    places = {meter.id: meter.installations[-1] for meter in site.meters}
 
     def arrived() -> bool:
         newest.look()
         return all(
-            newest.values.get((*places[m], metric)) == v for (m, metric), v in truth.final.items() if m in places
-        )
+            newest.values.get((places[meter].node, places[meter].device, metric)) == value
+            for (meter, metric), value in truth.final.items()
+            if meter in places
+        ) and all(story.acked >= journaled[story.node] for story in _stories(factory))
 
     if not wait_until(arrived, SETTLE_LIMIT_S):
         console.print("[yellow]some registers have not arrived; judging what is there[/yellow]")
     factory.plant.stop(20)
     factory.drained()
+    stories = _stories(factory)
+    for story in stories:
+        story.journaled = journaled[story.node]
+    return stories
 
 
-def _judge(factory: Factory, kills: dict[str, int]) -> dict[str, Any]:
-    from shutan_collector.site_file import load_site  # noqa: PLC0415
+def _stories(factory: Factory) -> list[NodeStory]:
+    return [read_story(node, factory.plant_folder / "nodes" / node / "console.jsonl") for node in factory.nodes]
 
-    site = load_site(factory.site_toml)
-    truth = read_truth(factory.plant_folder / "truth.sqlite")
-    stories = [read_story(node, factory.plant_folder / "nodes" / node / "console.jsonl") for node in factory.nodes]
-    counters = factory.metrics()
-    verdicts: list[Verdict] = [judge("sqlite", read_sqlite(factory.store_file), site, truth, stories)]
+
+def _judge(factory: Factory, site: Site, stories: list[NodeStory], kills: dict[str, int]) -> dict[str, Any]:
+    truth = read_truth(factory.plant_folder / TRUTH_FILE)
+    reach = timedelta(seconds=REACH_REAL_S * factory.plan.speed)
+    reach_ms = int(reach.total_seconds() * 1000)
+    judged = partial(judge, site=site, truth=truth, stories=stories, reach_ms=reach_ms)
+    verdicts = [judged("sqlite", read_sqlite(factory.store_file))]
     if factory.influx is not None:
-        verdicts.append(judge("influxdb", read_influx(factory.influx_url, DATABASE), site, truth, stories))
-    first = verdicts[0]
+        verdicts.append(judged("influxdb", read_influx(factory.influx_url, DATABASE)))
+    hours = judge_hours(_report(factory, truth), site, truth, reach)
+    errors = sum(verdict.energy_error_wh for verdict in verdicts) + hours.error_wh
     return {
-        "sound": all(v.sound for v in verdicts),
-        "runtime": next((s.runtime for s in stories if s.runtime), ""),
+        "sound": all(verdict.sound for verdict in verdicts) and not (errors or hours.error_other),
+        "runtime": next((story.runtime for story in stories if story.runtime), ""),
         "nodes": len(stories),
-        "samples_sent": sum(s.samples for s in stories),
-        "samples_stored": first.samples_stored,
-        "lost": sum(v.lost for v in verdicts),
-        "duplicated": sum(v.duplicated for v in verdicts),
-        "unsaved": first.unsaved,
-        "energy_error_wh": sum(v.energy_error_wh for v in verdicts),
+        "samples_sent": sum(story.samples for story in stories),
+        "samples_stored": verdicts[0].samples_stored,
+        "lost": sum(verdict.lost for verdict in verdicts),
+        "duplicated": sum(verdict.duplicated for verdict in verdicts),
+        "unsaved": verdicts[0].unsaved,
+        "energy_error_wh": errors,
+        "hours_checked": hours.checked,
         "kills": sum(kills.values()),
         "kills_by_part": kills,
-        "node_heap_peak_b": max((s.heap_peak_b for s in stories), default=0),
-        "stores": {v.store: {f: getattr(v, f) for f in v.__slots__ if f != "store"} for v in verdicts},
-        "gateway": {name: value for name, value in counters.items() if name.startswith("shutan_") and value},
-        "hourly": _hourly(factory),
+        "node_heap_peak_b": max((story.heap_peak_b for story in stories), default=0),
+        "stores": {
+            verdict.store: {name: value for name, value in asdict(verdict).items() if name != "store"}
+            for verdict in verdicts
+        },
+        "gateway": {name: value for name, value in factory.metrics().items() if value},
+        "carbon": hours.carbon,
+        "hourly": hours.meters,
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
         "not_run": not_run(),
     }
 
 
-def _hourly(factory: Factory) -> Any:
-    """Energy and carbon by meter and hour, as the ``shutan report`` command gives them."""
+def _report(factory: Factory, truth: Truth) -> dict[str, Any]:
     start = factory.plan.start - timedelta(days=factory.plan.days)
-    end = datetime.now(UTC) + timedelta(hours=1)
-    done = subprocess.run(  # noqa: S603 - the demo's own command
-        [
-            shutan(), "report", "energy", "--from", start.isoformat(), "--to", end.isoformat(), "--json",
-            "--site", str(factory.site_toml), "--store", f"sqlite:{factory.store_file}",
-        ],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        raise NotSettledError(f"shutan report energy: {done.stderr.strip()}")
-    return json.loads(done.stdout)
+    newest_ms = max((times[-1] for times, _ in truth.served.values()), default=0)
+    last = datetime.fromtimestamp(newest_ms / 1000, UTC).replace(minute=0, second=0, microsecond=0)
+    end = max(last, factory.plan.start) + timedelta(hours=1)
+    return report(factory.site_toml, f"sqlite:{factory.store_file}", start, end)
 
 
 def _say(result: dict[str, Any], json_file: Path | None) -> None:

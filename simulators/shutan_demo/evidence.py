@@ -58,11 +58,14 @@ def has_final(path: Path) -> bool:
 
 @dataclass(slots=True)
 class NodeStory:
-    """What one node said of itself on its console, over all its lives."""
+    """What one node said of itself on its console, over all its lives: the newest record number acknowledged, in the
+    flash journal, and given out; metric values recorded.
+    """
 
     node: str
     boots: set[int] = field(default_factory=set[int])
-    kept: dict[str, int] = field(default_factory=dict[str, int])  # store id -> newest number acknowledged or journaled
+    acked: int = 0
+    journaled: int = 0
     newest: int = 0
     samples: int = 0
     heap_peak_b: int = 0
@@ -86,12 +89,11 @@ def read_story(node: str, console: Path) -> NodeStory:
 
 
 def _fold(story: NodeStory, said: dict[str, object], samples_by_boot: dict[str, int]) -> None:
-    boot, store = str(said.get("boot", "")), said.get("store")
+    boot = str(said.get("boot", ""))
     if boot:
         story.boots.add(int(boot, 16))
-    if store is not None:
-        kept = max(_number(said, "acked"), _number(said, "journaled"))
-        story.kept[str(store)] = max(story.kept.get(str(store), 0), kept)
+    story.acked = max(story.acked, _number(said, "acked"))
+    story.journaled = max(story.journaled, _number(said, "journaled"))
     story.newest = max(story.newest, _number(said, "newest"))
     story.heap_peak_b = max(story.heap_peak_b, _number(said, "heap_peak"))
     story.runtime = str(said.get("runtime", story.runtime))

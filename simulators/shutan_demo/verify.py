@@ -11,7 +11,6 @@ from shutan_collector.site import Site
 from shutan_demo.evidence import NodeStory, Register, Truth
 from shutan_demo.readback import MASK_63, StoredRow
 
-REACH_MS = 15_000  # of plant time: a reading's stamp and the moment the instrument answered are this close, even at 60x
 MS = 1_000_000  # nanoseconds
 GAP_FROM, GAP_TO = "gap_from", "gap_to"
 SHOWN = 5
@@ -47,8 +46,10 @@ class Verdict:
         return not (self.lost or self.duplicated or self.energy_error_wh or self.register_errors) and self.meters > 0
 
 
-def judge(store: str, rows: Iterable[StoredRow], site: Site, truth: Truth, stories: Sequence[NodeStory]) -> Verdict:
-    """Read a store's rows once and judge them."""
+def judge(
+    store: str, rows: Iterable[StoredRow], *, site: Site, truth: Truth, stories: Sequence[NodeStory], reach_ms: int
+) -> Verdict:
+    """Read a store's rows once and judge them. A reading was shown within reach_ms (plant time) of its stamp."""
     verdict = Verdict(store)
     boots = {story.node: {boot & MASK_63 for boot in story.boots} for story in stories}
     keys: dict[tuple[str, int], set[tuple[str, int]]] = defaultdict(set)  # (node, record) -> (device, ms)
@@ -70,7 +71,7 @@ def judge(store: str, rows: Iterable[StoredRow], site: Site, truth: Truth, stori
     verdict.records_stored = len(keys)
     _count_records(verdict, keys, gaps, stories)
     verdict.duplicated += sum(n - 1 for n in times.values() if n > 1)
-    _compare_registers(verdict, registers, site, truth)
+    _compare_registers(verdict, registers, site, truth, reach_ms)
     return verdict
 
 
@@ -88,7 +89,7 @@ def _count_records(
 ) -> None:
     for story in stories:
         there = {record for node, record in keys if node == story.node}
-        kept = max(story.kept.values(), default=0)
+        kept = max(story.acked, story.journaled)
         never = gaps.get(story.node, set())
         missing = sorted(set(range(1, kept + 1)) - there - never)
         verdict.lost += len(missing)
@@ -103,29 +104,35 @@ def _count_records(
 
 
 def _compare_registers(
-    verdict: Verdict, registers: Mapping[tuple[str, str, str], list[tuple[int, int]]], site: Site, truth: Truth
+    verdict: Verdict,
+    registers: Mapping[tuple[str, str, str], list[tuple[int, int]]],
+    site: Site,
+    truth: Truth,
+    reach_ms: int,
 ) -> None:
     places = {meter.id: meter.installations[-1] for meter in site.meters}
-    for register, final in truth.final.items():
+    for register in truth.final:
         place = places.get(register[0])
         if place is None:
             continue
         verdict.meters += 1
         stored = sorted(registers.get((place.node, place.device, register[1]), []))
         if stored:
-            _compare(verdict, register, stored, truth, final)
+            _compare(verdict, register, stored, truth, reach_ms)
         else:
             verdict.register_errors += 1
             verdict.detail.append(f"{' '.join(register)}: nothing in the store")
 
 
-def _compare(verdict: Verdict, register: Register, stored: Sequence[tuple[int, int]], truth: Truth, final: int) -> None:
+def _compare(
+    verdict: Verdict, register: Register, stored: Sequence[tuple[int, int]], truth: Truth, reach_ms: int
+) -> None:
     """One register: every stored value was shown at its time, and last - first is what the instrument counted."""
-    wrong = sum(value not in truth.values_around(register, t_ns // MS, REACH_MS) for t_ns, value in stored)
+    wrong = sum(value not in truth.values_around(register, t_ns // MS, reach_ms) for t_ns, value in stored)
     first_ns, first = stored[0]
-    shown = truth.values_around(register, first_ns // MS, REACH_MS)
+    shown = truth.values_around(register, first_ns // MS, reach_ms)
     first_true = min(shown, key=lambda value: abs(value - first), default=0)
-    error = abs((stored[-1][1] - first) - (final - first_true))
+    error = abs((stored[-1][1] - first) - (truth.final[register] - first_true))
     verdict.register_errors += wrong
     if register[1].endswith("_wh"):
         verdict.energy_error_wh += error

@@ -40,7 +40,7 @@ def test_demo_finds_every_register_in_both_stores(tmp_path: Path) -> None:
     assert found["unsaved"] == 0
     assert found["nodes"] >= 8
     assert found["samples_stored"] > 0
-    assert str(found["runtime"]).startswith("1.")
+    assert "MicroPython v1." in found["runtime"]
     assert set(found["stores"]) == {"sqlite", "influxdb"}  # InfluxDB is a part of the test set-up, never left out
 
 
