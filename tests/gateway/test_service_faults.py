@@ -1,0 +1,278 @@
+"""The real gateway process with a real broker: killed, starved, cut off. Each test reports a figure."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from shutan_gateway.counters import Counters
+from shutan_gateway.rows import RowReader
+from shutan_gateway.spool import ORIGIN
+from shutan_gateway.spool import Spool as SpoolFiles
+from shutan_gateway.state import State
+from shutan_gateway.stores.sqlite.schema import list_series, open_readonly, read_series
+from support.field_nodes import Field
+from support.gateway_process import GatewayProcess, gateway_process
+from support.servers import Server, mosquitto, wait_until
+from support.sparkplug_node import T0_MS
+
+pytestmark = [pytest.mark.flow, pytest.mark.fault]
+
+KILLS = 6
+
+
+def report(name: str, **figures: float) -> None:
+    """The figure of a fault test, into the folder that SHUTAN_RESULTS names and onto the captured output."""
+    text = json.dumps({"test": name, **figures})
+    print(text)  # noqa: T201 - shown by pytest -rA
+    folder = os.environ.get("SHUTAN_RESULTS")
+    if folder:
+        Path(folder, f"{name}.json").write_text(text + "\n")
+
+
+def stored(gateway: GatewayProcess) -> dict[tuple[str, int], tuple[object, ...]]:
+    """(node, record) -> (time ms, energy, power) from the store's own file; AssertionError for a second row."""
+    found: dict[tuple[str, int], tuple[object, ...]] = {}
+    with closing(open_readonly(gateway.folder / "series.sqlite")) as conn:
+        for series in list_series(conn):
+            if series.family != "energy":
+                continue
+            metrics = ("active_energy_import_wh", "active_power_w")
+            for t_ns, energy, power in read_series(conn, series, metrics, 0, 2**63 - 1):
+                number = (int(str(t_ns)) // 1_000_000 - T0_MS) // 1000
+                assert (series.node, number) not in found, "stored twice"
+                found[series.node, number] = (t_ns, energy, power)
+    return found
+
+
+def expected(field: Field) -> dict[tuple[str, int], tuple[object, ...]]:
+    return {
+        (name, number): (
+            (T0_MS + 1000 * number) * 1_000_000,
+            values["active_energy_import_wh"],
+            values["active_power_w"],
+        )
+        for name, node in field.nodes.items()
+        for number, values in node.sampled.items()
+    }
+
+
+def check_balance(gateway: GatewayProcess) -> dict[str, float]:
+    """The two invariants at this very moment."""
+    numbers = gateway.numbers()
+    rejected = sum(value for name, value in numbers.items() if name.startswith("shutan_rejected_total"))
+    whole = numbers["shutan_duplicates_total"] + rejected + numbers["shutan_accepted_total"]
+    assert numbers["shutan_received_total"] == whole
+    store = '{store="local"}'
+    if f"shutan_store_pending{store}" in numbers:
+        parts = [numbers[f"shutan_store_{part}{store}"] for part in ("stored_total", "dead_total", "pending")]
+        assert numbers[f"shutan_store_accepted_total{store}"] == sum(parts)
+        assert min(parts) >= 0
+    return numbers
+
+
+def wait_delivered(gateway: GatewayProcess) -> None:
+    wait_until(lambda: check_balance(gateway)['shutan_store_pending{store="local"}'] == 0, 60, "everything delivered")
+
+
+def test_kill9_keeps_acknowledged(mosquitto: Server, tmp_path: Path) -> None:
+    """SIGKILL at random moments under load: nothing acknowledged is lost, nothing is stored twice."""
+    chance = random.Random(20)  # noqa: S311 - moments of the kills
+    recovery_s: list[float] = []
+    with Field(mosquitto.port, count=8, rate=400) as field, gateway_process(tmp_path, mosquitto.port) as gateway:
+        for _ in range(KILLS):
+            seen = field.acked
+            wait_until(lambda seen=seen: field.acked > seen, 60, "acknowledgements flow")
+            time.sleep(chance.uniform(0, 0.8))  # the moment of the kill is the point
+            check_balance(gateway)
+            gateway.kill()
+            began_s = time.monotonic()
+            gateway.start()
+            recovery_s.append(time.monotonic() - began_s)
+        field.finish(60)
+        wait_delivered(gateway)
+        numbers = check_balance(gateway)
+        assert stored(gateway) == expected(field)
+        assert gateway.number("shutan_conflicts_total") == 0
+        assert "Traceback" not in gateway.log_tail(10_000)
+        report(
+            "kill9_keeps_acknowledged",
+            kills=KILLS,
+            records=field.sampled,
+            lost=0,
+            duplicated=0,
+            sent_again=numbers["shutan_duplicates_total"],
+            slowest_start_s=round(max(recovery_s), 2),
+        )
+
+
+def test_broker_killed_and_back_loses_nothing(mosquitto: Server, tmp_path: Path) -> None:
+    with Field(mosquitto.port, count=4, rate=200) as field, gateway_process(tmp_path, mosquitto.port) as gateway:
+        wait_until(lambda: field.acked > 100, 60, "acknowledgements flow")
+        mosquitto.kill()
+        wait_until(lambda: gateway.number("shutan_link_up") == 0, 30, "the gateway sees the loss")
+        assert json.loads(gateway.get("/healthz"))["status"] == "degraded"
+        began_s = time.monotonic()
+        mosquitto.start()
+        wait_until(lambda: gateway.number("shutan_link_up") == 1, 60, "the gateway is back")
+        back_s = time.monotonic() - began_s
+        field.finish(60)
+        wait_delivered(gateway)
+        assert stored(gateway) == expected(field)
+        lines = [line for line in gateway.log_tail(1000).splitlines() if "broker" in line]
+        assert len(lines) == 3, lines
+        report("broker_killed", records=field.sampled, lost=0, reconnect_s=round(back_s, 2))
+
+
+def test_half_open_link_is_noticed_and_nothing_is_lost(mosquitto: Server, tmp_path: Path) -> None:
+    """A broker that stands still (SIGSTOP) answers no ping: the gateway leaves within 1.5 keep-alives."""
+    with Field(mosquitto.port, count=4, rate=200) as field, gateway_process(tmp_path, mosquitto.port) as gateway:
+        wait_until(lambda: field.acked > 100, 60, "acknowledgements flow")
+        os.kill(mosquitto.pid, signal.SIGSTOP)
+        began_s = time.monotonic()
+        try:
+            wait_until(lambda: gateway.number("shutan_link_up") == 0, 30, "the gateway notices")
+            noticed_s = time.monotonic() - began_s
+        finally:
+            os.kill(mosquitto.pid, signal.SIGCONT)
+        field.finish(90)
+        wait_delivered(gateway)
+        assert stored(gateway) == expected(field)
+        assert noticed_s < 1.5 * 5 + 2
+        report("half_open_link", noticed_s=round(noticed_s, 2), records=field.sampled, lost=0)
+
+
+def test_disk_full_keeps_acknowledged(mosquitto: Server, tmp_path: Path) -> None:
+    """The spool on a file system of 300 KB: no crash, acknowledgements stop, and go on when space returns."""
+    spool = tmp_path / "data/spool"
+    spool.mkdir(parents=True)
+    if os.geteuid() != 0 or shutil.which("mount") is None:
+        pytest.skip("not run: mounting a small file system needs root")
+    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(spool)]
+    done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"not run: no small file system here ({done.stderr.strip()})")
+    try:
+        more = "[spool]\nsegment_bytes = 65536\nmax_bytes = 100000000\n"
+        with Field(mosquitto.port, 4, rate=600) as field, gateway_process(tmp_path, mosquitto.port, more) as gateway:
+            wait_until(lambda: gateway.number("shutan_spool_blocked") == 1, 60, "the disk is full")
+            assert gateway.request("GET", "/healthz")[0] == 503
+            held = int(gateway.number("shutan_accepted_total"))
+            wait_until(lambda: field.sampled > held + 500, 60, "more records than fit")
+            assert gateway.process.poll() is None
+            assert check_balance(gateway)["shutan_accepted_total"] == held
+            assert field.acked <= held
+            began_s = time.monotonic()
+            subprocess.run(["mount", "-o", "remount,size=64m", str(spool)], check=True)
+            acked = field.acked
+            wait_until(lambda: field.acked > acked, 30, "acknowledgements go on")
+            resumed_s = time.monotonic() - began_s
+            field.finish(60)
+            numbers = check_balance(gateway)
+            assert numbers["shutan_accepted_total"] == field.sampled
+            assert "Traceback" not in gateway.log_tail(1000)
+            assert resumed_s < 5
+            report("disk_full", resumed_s=round(resumed_s, 2), records=field.sampled, held_when_full=held, lost=0)
+        assert spooled_values(tmp_path) == {key: value[1:] for key, value in expected(field).items()}
+    finally:
+        subprocess.run(["umount", str(spool)], check=False)
+
+
+def spooled_values(folder: Path) -> dict[tuple[str, int], tuple[object, ...]]:
+    """(node, record) -> values of everything in a spool that no process uses any more."""
+    state = State.open(folder / "data/registry.sqlite")
+    files = SpoolFiles.open(folder / "data/spool", segment_bytes=65536, max_bytes=10**9, counters=Counters())
+    reader, position = RowReader(state), ORIGIN
+    found: dict[tuple[str, int], tuple[object, ...]] = {}
+    while position.ordinal < files.end.ordinal:
+        batch, position = files.read(position, 10**6)
+        for row in [row for record in batch for row in reader.rows(record)]:
+            assert row.record is not None
+            assert (row.node, row.record) not in found
+            found[row.node, row.record] = row.values
+    files.close()
+    state.close()
+    return found
+
+
+def test_spool_limit_stops_acknowledging_and_the_link_stays(mosquitto: Server, tmp_path: Path) -> None:
+    """Without a store the spool fills to its limit: the nodes keep their records, the session is kept alive."""
+    more = "[spool]\nsegment_bytes = 65536\nmax_bytes = 262144\n"
+    with Field(mosquitto.port, 2, rate=600) as field, gateway_process(tmp_path, mosquitto.port, more) as gateway:
+        wait_until(lambda: gateway.number("shutan_spool_blocked") == 1, 60, "the limit is reached")
+        numbers = gateway.numbers()
+        sampled = field.sampled
+        wait_until(lambda: field.sampled > sampled + 300, 60, "the nodes go on sampling")
+        assert field.acked <= numbers["shutan_accepted_total"] == gateway.number("shutan_accepted_total")
+        assert "spool limit of 262144 bytes" in gateway.log_tail()
+        assert gateway.number("shutan_link_lost_total") == 0
+
+
+def test_clean_stop_says_goodbye_and_leaves_nothing_open(mosquitto: Server, tmp_path: Path) -> None:
+    with Field(mosquitto.port, 2, rate=100) as field:
+        gateway = gateway_process(tmp_path, mosquitto.port).start()
+        try:
+            wait_until(lambda: field.acked > 20, 60, "acknowledgements flow")
+            online = json.loads(field.states[-1][1])
+            assert online["online"] is True
+            began_s = time.monotonic()
+            assert gateway.stop() == 0
+            assert time.monotonic() - began_s < 8
+            wait_until(lambda: json.loads(field.states[-1][1])["online"] is False, 10, "STATE offline")
+            assert json.loads(field.states[-1][1])["timestamp"] > online["timestamp"], "the time of the goodbye"
+            gateway.start()
+            field.finish(60)
+            wait_delivered(gateway)
+            assert stored(gateway) == expected(field)
+        finally:
+            gateway.stop()
+
+
+def test_state_birth_and_will(mosquitto: Server, tmp_path: Path) -> None:
+    """Killed, the broker publishes the will; started again, the gateway is online with the time of its new CONNECT."""
+    with Field(mosquitto.port, 1, rate=1) as field, gateway_process(tmp_path, mosquitto.port) as gateway:
+        wait_until(lambda: bool(field.states), 30, "STATE online")
+        first = json.loads(field.states[-1][1])
+        assert first["online"] is True
+        gateway.kill()
+        wait_until(lambda: len(field.states) > 1, 30, "the will")
+        assert json.loads(field.states[-1][1]) == {"online": False, "timestamp": first["timestamp"]}
+        gateway.start()
+        wait_until(lambda: json.loads(field.states[-1][1])["online"], 30, "STATE online again")
+        assert json.loads(field.states[-1][1])["timestamp"] > first["timestamp"]
+
+
+def test_state_offline_by_another_is_corrected(mosquitto: Server, tmp_path: Path) -> None:
+    with Field(mosquitto.port, 1, rate=1) as field, gateway_process(tmp_path, mosquitto.port) as gateway:
+        wait_until(lambda: gateway.number("shutan_link_up") == 1 and bool(field.states), 30, "online")
+        field._client.publish("spBv1.0/STATE/shutan", b'{"online": false, "timestamp": 1}', 1, retain=True)  # pyright: ignore[reportPrivateUsage]
+        wait_until(lambda: len(field.states) >= 3, 30, "answered")
+        assert [json.loads(text)["online"] for _, text in field.states[-2:]] == [False, True]
+
+
+def test_unreachable_broker_is_one_line_and_tried_again(tmp_path: Path) -> None:
+    broker = mosquitto(tmp_path)
+    with gateway_process(tmp_path, broker.port) as gateway:
+        wait_until(lambda: "broker" in gateway.log_tail(), 30, "the line")
+        assert json.loads(gateway.get("/healthz"))["broker"] == "not connected"
+        time.sleep(1.5)  # several attempts
+        lines = [line for line in gateway.log_tail(100).splitlines() if "broker" in line]
+        assert len(lines) == 1, lines
+        assert f"127.0.0.1:{broker.port}" in lines[0]
+        with broker:
+            wait_until(lambda: gateway.number("shutan_link_up") == 1, 30, "connected")
+
+
+def test_a_second_gateway_on_the_same_folder_is_refused(mosquitto: Server, tmp_path: Path) -> None:
+    with gateway_process(tmp_path, mosquitto.port) as first:
+        second = subprocess.run(first.command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert second.returncode == 1
+    assert len(second.stderr.strip().splitlines()) == 1
+    assert "another gateway" in second.stderr
