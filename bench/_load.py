@@ -27,7 +27,7 @@ DEVICE = "m1"
 COUNTERS, GAUGES = 12, 38
 FIRST_RECORD = 3_000_000  # four varint bytes, as a node in its second year
 VARIANTS = 8
-RESEND_S = 5.0
+RESEND_S = 10.0
 BURST = 20
 
 
@@ -94,11 +94,13 @@ class Template:
 class Node:
     """One edge node: session, window of unacknowledged records, acknowledgements."""
 
-    def __init__(self, index: int, window: int, metrics: list[catalogue.Metric]) -> None:
+    def __init__(self, index: int, window: int, rate: float, metrics: list[catalogue.Metric]) -> None:
         self.name = f"n{index:03d}"
         self.window = window
+        self.rate = rate
+        self.began_s = 0.0
         self.metrics = metrics
-        self.chance = random.Random(index)
+        self.chance = random.Random(index)  # noqa: S311 - a load that comes out the same each time
         self.templates = [Template(self.chance, metrics) for _ in range(VARIANTS)]
         self.store = self.chance.getrandbits(64)
         self.next = FIRST_RECORD
@@ -129,9 +131,7 @@ class Node:
         self.seq = 2
         return mqtt.publish(
             ids.topic(SITE, ids.NBIRTH, self.name), encode_payload(Payload(now, node, seq=0))
-        ) + mqtt.publish(
-            ids.topic(SITE, ids.DBIRTH, self.name, DEVICE), encode_payload(Payload(now, device, seq=1))
-        )
+        ) + mqtt.publish(ids.topic(SITE, ids.DBIRTH, self.name, DEVICE), encode_payload(Payload(now, device, seq=1)))
 
     def burst(self) -> bytes:
         """The next few DATA packets, empty while the window is full."""
@@ -141,7 +141,9 @@ class Node:
             self.next = self.acked + 1
             self.moved_s = now_s
         out: list[bytes] = []
-        while len(out) < BURST and self.next <= self.acked + self.window:
+        self.began_s = self.began_s or now_s
+        allowed = FIRST_RECORD + self.rate * (now_s - self.began_s)
+        while len(out) < BURST and self.next <= min(self.acked + self.window, allowed):
             # A sample time belongs to its record, also when the record is sent again.
             time_ms = 1_780_000_000_000 + self.next * 100
             template = self.templates[self.next % VARIANTS]
@@ -200,14 +202,14 @@ class Node:
             await writer.wait_closed()
 
 
-async def load(port: int, count: int, window: int) -> dict[str, int]:
+async def load(port: int, count: int, window: int, rate: float) -> dict[str, int]:
     """Run all nodes until SIGTERM; totals."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     metrics = chosen_metrics()
-    nodes = [Node(index, window, metrics) for index in range(count)]
+    nodes = [Node(index, window, rate / count, metrics) for index in range(count)]
     await asyncio.gather(*[node.run(port, stop) for node in nodes])
     return {
         "sent": sum(node.sent for node in nodes),
@@ -223,9 +225,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench._load")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--nodes", type=int, default=64)
-    parser.add_argument("--window", type=int, default=300)
+    parser.add_argument("--window", type=int, default=300, help="records a node keeps unacknowledged")
+    parser.add_argument("--rate", type=float, default=1e9, help="messages a second of all nodes together")
     arguments = parser.parse_args()
-    print(json.dumps(asyncio.run(load(arguments.port, arguments.nodes, arguments.window))))
+    print(json.dumps(asyncio.run(load(arguments.port, arguments.nodes, arguments.window, arguments.rate))))
     return 0
 
 
