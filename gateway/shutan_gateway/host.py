@@ -7,6 +7,7 @@ by itself: data whose birth is missing waits for it, bounded in number and time.
 
 from __future__ import annotations
 
+import logging
 import random
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from shutan_wire.model import Payload
 
 __all__ = ["Host", "HostSettings", "Registry"]
+
+log = logging.getLogger("shutan.host")
 
 MAX_NODES = 20_000
 HELD_S = 60.0  # how long data waits for its birth
@@ -226,6 +229,8 @@ class Host:
         if payload.seq != 0:
             self.acceptor.fault("birth_sequence")
         self.acceptor.batch.count("shutan_births_total")
+        if not node.online or node.session_id != session_id:
+            log.info("node %s/%s: online", site, name)
         node.online = True
         node.bd_seq = facts.bd_seq
         node.sequence.begin(payload.seq or 0)
@@ -305,6 +310,7 @@ class Host:
             self._gaps.discard(node)
             self.rebirths.forget(node)
             self.acceptor.batch.count("shutan_deaths_total")
+            log.info("node %s/%s: offline", site, name)
 
     def _device_death(self, site: str, name: str, device_name: str, message: Message, now_s: float) -> None:
         node = self.nodes.get((site, name))
@@ -318,8 +324,11 @@ class Host:
         if payload.seq is not None:  # some nodes leave it out here
             self._follow(node, Outcome(payload.seq, readable=True, rebirth=False), now_s)
 
-    def tick(self, now_s: float) -> list[Node]:
-        """Timers: open sequence gaps, data that waited too long. Returns the nodes to be asked for a rebirth now."""
+    def tick(self, now_s: float, *, linked: bool = True) -> list[Node]:
+        """Timers: open sequence gaps, data that waited too long. Returns the nodes to be asked for a rebirth now.
+
+        linked: commands can be sent; without a link the requests wait.
+        """
         for node in [node for node in self._gaps if node.sequence.deadline_s is None]:
             self._gaps.discard(node)
         for node in [node for node in self._gaps if node.sequence.lost(now_s)]:
@@ -330,7 +339,7 @@ class Host:
             for node in self.nodes.values():
                 while node.held and node.held[0].until_s <= now_s:
                     self._give_up(node)
-        ready = self.rebirths.due(now_s)
+        ready = self.rebirths.due(now_s) if linked else []
         if ready:
             self.acceptor.batch.count("shutan_rebirth_requests_total", len(ready))
         return ready

@@ -76,6 +76,7 @@ class Intake:
         self._trouble: tuple[str, float] | None = None  # what refuses now, since when
         self._saved_s = self._shown_s = time.monotonic()
         self._unsaved = False
+        self._saving = True  # the last checkpoint was saved
 
     def recover(self) -> bool:
         """Watermarks, totals and windows from the disk; every known node is to be asked for its births."""
@@ -108,7 +109,7 @@ class Intake:
             if not self._persist(lambda message=message: host.handle(message, time.monotonic())):
                 return False
         now_s = time.monotonic()
-        ready = host.tick(now_s)
+        ready = host.tick(now_s, linked=self._parts.publisher.up)
         batch = host.acceptor.take_batch()
         if messages:
             batch.count("shutan_messages_total", len(messages))
@@ -180,9 +181,13 @@ class Intake:
             positions = [progress.position for progress in state.progress().values()]
         except StateUnavailable as error:
             self._parts.counters.inc("shutan_state_errors_total")
-            log.warning("checkpoint failed, tried again: %s", error)
+            if self._saving:
+                log.warning("no checkpoint now (a restart would read more of the spool): %s", error)
+            self._saving = False
             return
-        self._unsaved = False
+        if not self._saving:
+            log.info("checkpoints are saved again")
+        self._saving, self._unsaved = True, False
         if positions:  # without any store the spool is the record and keeps everything
             spool.drop_below(min([spool.end, *positions], key=lambda position: position.ordinal))
 

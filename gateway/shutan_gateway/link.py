@@ -32,6 +32,7 @@ log = logging.getLogger("shutan.link")
 
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 15.0
+_HEALTHY_S = 10.0  # a session this long starts the back-off afresh (two gateways with one client id would not)
 _CONNECT_S = 5.0  # for each of TCP with TLS, CONNACK, SUBACK
 _POLL_S = 0.5
 _PACE_S = 0.005  # let a few milliseconds of messages gather: one read for many
@@ -87,11 +88,13 @@ class Link:
         """Connect, serve, reconnect with jittered back-off until `stop`."""
         pause_s = _FIRST_PAUSE_S
         while not self._stop.is_set():
+            began_s = time.monotonic()
             try:
-                if self._session():
-                    pause_s = _FIRST_PAUSE_S
+                self._session()
             except OSError as error:
                 self._complain(str(error))
+            if time.monotonic() - began_s > _HEALTHY_S:
+                pause_s = _FIRST_PAUSE_S
             self._stop.wait(pause_s * self._chance.uniform(0.5, 1.0))
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
@@ -99,8 +102,8 @@ class Link:
         """Say goodbye (STATE offline with the current time) and let `run` end."""
         self._stop.set()
 
-    def _session(self) -> bool:
-        """One session from CONNECT to its end; True when it was complete for a while. Raises OSError."""
+    def _session(self) -> None:
+        """One session from CONNECT to its end. Raises OSError."""
         settings = self._settings
         client = MqttClient(settings.host, settings.port, self._tls, _CONNECT_S, self._limit)
         complete = False
@@ -111,7 +114,7 @@ class Link:
             client.connect(settings.client_id, settings.keepalive_s, will, settings.username, password)
             waiting = self._enter(client)
             if waiting is None:
-                return False
+                return
             online = _state(online=True, timestamp_ms=will_ms)
             client.publish(self._state_topic, online, 1, retain=True)
             self._arrived(client)
@@ -125,7 +128,6 @@ class Link:
             if complete and not self._stop.is_set():
                 self._counters.inc("shutan_link_lost_total")
             client.close(politely=self._stop.is_set())
-        return complete
 
     def _enter(self, client: MqttClient) -> list[Publish] | None:
         """CONNACK, SUBSCRIBE, SUBACK; returns the messages that came meanwhile, None when stopped."""

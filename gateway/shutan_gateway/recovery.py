@@ -60,6 +60,7 @@ class _Births(NamedTuple):
 
 def recover(state: State, spool: Spool, counters: Counters, host: Host) -> None:
     """Bring host and counters to the durable end of the spool, then save that. Raises StateUnavailable."""
+    spool.discard_unsynced()
     checkpoint = state.load_checkpoint()
     births = _Births(state, {}, {})
     streams = {

@@ -67,11 +67,20 @@ class _GroupPlan(NamedTuple):
     members: list[Slot]
 
 
+# 14 bits of the two varint bytes that a little-endian 16-bit number holds, without their continuation bits
+_PAIRS = [low & 127 | (low >> 8 & 127) << 7 for low in range(65536)]
+
+
 def varint(data: bytes) -> int:
     """Value of the bytes of one varint."""
-    value = 0
-    for byte in reversed(data):
-        value = value << 7 | byte & 127
+    pairs = int.from_bytes(data, "little")
+    value = _PAIRS[pairs & 65535]
+    shift = 14
+    pairs >>= 16
+    while pairs:
+        value |= _PAIRS[pairs & 65535] << shift
+        shift += 14
+        pairs >>= 16
     return value
 
 

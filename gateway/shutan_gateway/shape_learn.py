@@ -85,7 +85,7 @@ class _Builder:
                 return False
             self._record = spans.value
             self._items.append(spans.value)
-            self._convert.append((spans.value, _small))
+            self._convert.append((spans.value, varint if spans.value.size < 9 else _small))
             return True
         return self._add_sample(field, metric, spans)
 
@@ -145,7 +145,7 @@ def _converter(field: Field, span: Span) -> Callable[[Any], Any] | None:
     if (span.tag, datatype) in {(_FLOAT, dt.FLOAT), (_DOUBLE, dt.DOUBLE), (_FLOAT, dt.DOUBLE), (_DOUBLE, dt.FLOAT)}:
         return None
     if span.tag == _LONG and datatype in {dt.UINT64, dt.DATETIME} and not field.as_float:
-        return _small
+        return varint if span.size < 9 else _small
     if span.tag == _BOOL and datatype == dt.BOOLEAN:
         return _truth
     narrow = span.tag == _INT

@@ -184,6 +184,12 @@ class Spool:
             self._changed.notify_all()
         return self._end
 
+    def discard_unsynced(self) -> None:
+        """Give up what was appended and never synced (its writer failed in between)."""
+        if self._written != self._end:
+            self._written = self._end
+            self._finish_segment()
+
     def _next_segment(self, size: int) -> _Writing:
         self._make_room(size)
         number = max(self._end.segment, self._segments[-1].number if self._segments else 0) + 1
