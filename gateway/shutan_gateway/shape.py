@@ -26,12 +26,10 @@ if TYPE_CHECKING:
     from shutan_gateway.definition import Field
 
 
-__all__ = ["Layout", "LeftToTheParser", "Parts", "Slot", "Span", "getter", "varint"]
+__all__ = ["Form", "Item", "Layout", "LeftToTheParser", "Parts", "Slot", "Span", "getter"]
 
 _T_MS_MIN = 4_102_444_800  # below it a time may be one in seconds
 _PLANS = 8  # patterns of equal times remembered per layout
-
-FLOAT_TAG, DOUBLE_TAG = 0x65, 0x69  # float_value and double_value of a metric
 
 
 class Span(NamedTuple):
@@ -71,36 +69,78 @@ class _GroupPlan(NamedTuple):
 _PAIRS = [low & 127 | (low >> 8 & 127) << 7 for low in range(65536)]
 
 
-def varint(data: bytes) -> int:
-    """Value of the bytes of one varint."""
-    pairs = int.from_bytes(data, "little")
-    value = _PAIRS[pairs & 65535]
-    shift = 14
-    pairs >>= 16
-    while pairs:
-        value |= _PAIRS[pairs & 65535] << shift
-        shift += 14
-        pairs >>= 16
+def _join(numbers: list[Any], varints: Sequence[tuple[int, int]]) -> None:
+    """Put varints of 2 bytes and more together in their first place: (index, size) of each."""
+    pairs = _PAIRS
+    for index, size in varints:
+        if size == 4:
+            numbers[index] = pairs[numbers[index]] | pairs[numbers[index + 1]] << 14
+        elif size == 5:
+            numbers[index] = pairs[numbers[index]] | pairs[numbers[index + 1]] << 14 | numbers[index + 2] << 28
+        elif size == 2:
+            numbers[index] = pairs[numbers[index]]
+        else:
+            value: int = numbers[index + size // 2] if size % 2 else 0
+            for place in reversed(range(index, index + size // 2)):
+                value = value << 14 | pairs[numbers[place]]
+            numbers[index] = value
+
+
+def _stamp(data: bytes) -> int:
+    """Value of a varint kept as bytes."""
+    value = 0
+    for byte in reversed(data):
+        value = value << 7 | byte & 127
     return value
+
+
+class Form:
+    """How a number of a payload is read."""
+
+    UNUSED = 0  # a varint that nobody asks for
+    STAMP = 1  # a varint kept as bytes: most stamps of a payload are equal
+    NUMBER = 2  # a varint
+    FLOAT = 3
+    DOUBLE = 4
+
+
+class Item(NamedTuple):
+    """A number and how it is read."""
+
+    span: Span
+    form: int
+
+    @property
+    def code(self) -> str:
+        """Its part of the struct format: varints come as 16-bit pairs."""
+        size = self.span.size
+        if self.form == Form.NUMBER:
+            return "H" * (size // 2) + "B" * (size % 2)
+        return (f"{size}x", f"{size}s", "", "f", "d")[self.form]
+
+    @property
+    def width(self) -> int:
+        """How many values unpacking gives for it."""
+        return (0, 1, (self.span.size + 1) // 2, 1, 1)[self.form]
 
 
 class Layout:
     """One learned layout; `decode` gives what the general path gives, or None when that path must decide."""
 
-    def __init__(self, raw: bytes, items: Sequence[Span], parts: Parts) -> None:
+    def __init__(self, raw: bytes, items: Sequence[Item], parts: Parts) -> None:
+        """Items in the order of their bytes."""
         mask = bytearray(b"\xff" * len(raw))
         code = ["<"]
         at = 0
-        for tag, start, size in items:
-            code.append(f"{start - at}x")
-            if tag in {FLOAT_TAG, DOUBLE_TAG}:
+        for item in items:
+            _, start, size = item.span
+            code.append(f"{start - at}x{item.code}")
+            if item.form in {Form.FLOAT, Form.DOUBLE}:
                 mask[start : start + size] = bytes(size)
-                code.append("f" if tag == FLOAT_TAG else "d")
             else:
                 mask[start : start + size] = b"\x80" * size
                 if size == 10:  # the tenth byte carries one bit only, the parser refuses others
                     mask[start + 9] = 0xFF
-                code.append(f"{size}s")
             at = start + size
         code.append(f"{len(raw) - at}x")
         self._mask = int.from_bytes(mask, "little")
@@ -118,6 +158,7 @@ class Layout:
         """Samples of a matching payload."""
         parts = self._parts
         numbers: list[Any] = list(self._unpack(raw))
+        _join(numbers, parts.varints)
         try:
             for index, convert in parts.convert:
                 numbers[index] = convert(numbers[index])
@@ -129,7 +170,7 @@ class Layout:
             order = {stamp: index for index, stamp in enumerate(dict.fromkeys(stamps))}
             pattern = tuple([order[stamp] for stamp in stamps])
             stamps = tuple(order)
-        times = [varint(stamps[0])] if pattern is None else [varint(stamp) for stamp in stamps]
+        times = [_stamp(stamps[0])] if pattern is None else [_stamp(stamp) for stamp in stamps]
         if min(times) < _T_MS_MIN or max(times) > T_MS_MAX:
             return None
         numbers += parts.constants
@@ -178,11 +219,13 @@ class LeftToTheParser(Exception):  # noqa: N818 - a decision, not a fault
 class Parts(NamedTuple):
     """What a layout does with the unpacked numbers.
 
-    convert: (index, function) of varints that become values; times: picks the time bytes of all slots;
-    seq, record: index or None; constants: values that follow the numbers; faults: constant too.
+    varints: (index, size) of those of 2 bytes and more; convert: (index, function) of numbers that need more;
+    times: picks the time bytes of all slots; seq, record: index or None; constants: values that follow the numbers;
+    faults: constant too.
     """
 
-    convert: tuple[tuple[int, Callable[[bytes], Any]], ...]
+    varints: tuple[tuple[int, int], ...]
+    convert: tuple[tuple[int, Callable[[int], Any]], ...]
     times: Callable[[Sequence[Any]], tuple[bytes, ...]]
     slots: tuple[Slot, ...]
     constants: list[Any]

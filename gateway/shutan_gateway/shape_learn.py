@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from shutan_gateway.decode import INT_MAX, Decoded, find_field, finish, quality_of
 from shutan_gateway.definition import Definition, Field, Role
-from shutan_gateway.shape import Layout, LeftToTheParser, Parts, Slot, Span, getter, varint
+from shutan_gateway.shape import Form, Item, Layout, LeftToTheParser, Parts, Slot, Span, getter
 from shutan_wire import datatypes as dt
 from shutan_wire import protobuf, quality
 from shutan_wire.errors import WireError
@@ -60,32 +60,31 @@ class _Builder:
     """Collects the numbers of a payload in the order of their bytes."""
 
     def __init__(self, heads: dict[int, Span]) -> None:
-        self._items: list[Span] = []
-        self._convert: list[tuple[Span, Callable[[bytes], Any]]] = []
+        self._items: list[Item] = []
+        self._convert: list[tuple[Span, Callable[[int], Any]]] = []
         self._slots: list[tuple[Field, int, bool, Span | int, Span]] = []
         self._constants: list[Any] = []
         self._record: Span | None = None
         self._seq = heads.get(_TAG_SEQ)
         if _TAG_TIME in heads:
-            self._items.append(heads[_TAG_TIME])
+            self._items.append(Item(heads[_TAG_TIME], Form.UNUSED))
         if self._seq is not None:
-            self._items.append(self._seq)
-            self._convert.append((self._seq, varint))
+            self._items.append(Item(self._seq, Form.NUMBER))
 
     def add(self, field: Field, metric: Metric, spans: MetricSpans) -> bool:
         """Take one metric; False when it cannot be part of a layout."""
         if field.role == Role.GAP:
             return False
         if spans.time is not None:
-            self._items.append(spans.time)
+            unused = field.role != Role.SAMPLE
+            self._items.append(Item(spans.time, Form.UNUSED if unused else Form.STAMP))
         if field.role == Role.PROTOCOL:
             return True
         if field.role == Role.RECORD:
             if self._record is not None or spans.value is None or spans.value.tag != _LONG:
                 return False
             self._record = spans.value
-            self._items.append(spans.value)
-            self._convert.append((spans.value, varint if spans.value.size < 9 else _small))
+            self._add_number(spans.value, _small if spans.value.size > 8 else None)
             return True
         return self._add_sample(field, metric, spans)
 
@@ -106,21 +105,29 @@ class _Builder:
             return True
         if metric.datatype not in {None, field.datatype}:
             return False
-        self._items.append(spans.value)
-        convert = _converter(field, spans.value)
-        if convert is not None:
-            self._convert.append((spans.value, convert))
+        self._add_number(spans.value, _converter(field, spans.value))
         self._slots.append((field, code, True, spans.value, spans.time))
         return True
 
+    def _add_number(self, span: Span, convert: Callable[[int], Any] | None) -> None:
+        form = {_FLOAT: Form.FLOAT, _DOUBLE: Form.DOUBLE}.get(span.tag, Form.NUMBER)
+        self._items.append(Item(span, form))
+        if convert is not None:
+            self._convert.append((span, convert))
+
     def layout(self, raw: bytes, faults: tuple[tuple[str, int], ...]) -> Layout:
-        items = sorted(self._items, key=lambda span: span.at)
-        index = {span: place for place, span in enumerate(items)}
+        items = sorted(self._items, key=lambda item: item.span.at)
+        index: dict[Span, int] = {}
+        width = 0
+        for item in items:
+            index[item.span] = width
+            width += item.width
         slots = tuple(
-            Slot(field, code, has_value, len(items) + at if isinstance(at, int) else index[at], index[time])
+            Slot(field, code, has_value, width + at if isinstance(at, int) else index[at], index[time])
             for field, code, has_value, at, time in self._slots
         )
         parts = Parts(
+            varints=tuple((index[span], span.size) for span, form in items if form == Form.NUMBER and span.size > 1),
             convert=tuple((index[span], convert) for span, convert in self._convert),
             times=getter([slot.time_at for slot in slots]),
             slots=slots,
@@ -132,36 +139,31 @@ class _Builder:
         return Layout(raw, items, parts)
 
 
-def _small(data: bytes) -> int:
-    value = varint(data)
-    if value > INT_MAX:
+def _small(number: int) -> int:
+    if number > INT_MAX:
         raise LeftToTheParser
-    return value
+    return number
 
 
-def _converter(field: Field, span: Span) -> Callable[[Any], Any] | None:
-    """From the unpacked bytes of a number to the value of its field; None when unpacking gives it already."""
+def _converter(field: Field, span: Span) -> Callable[[int], Any] | None:
+    """From a varint's number to the value of its field; None when it is that already."""
     datatype = field.datatype
-    if (span.tag, datatype) in {(_FLOAT, dt.FLOAT), (_DOUBLE, dt.DOUBLE), (_FLOAT, dt.DOUBLE), (_DOUBLE, dt.FLOAT)}:
+    if span.tag in {_FLOAT, _DOUBLE} and datatype in {dt.FLOAT, dt.DOUBLE}:
         return None
     if span.tag == _LONG and datatype in {dt.UINT64, dt.DATETIME} and not field.as_float:
-        return varint if span.size < 9 else _small
+        return _small if span.size > 8 else None
     if span.tag == _BOOL and datatype == dt.BOOLEAN:
-        return _truth
+        return bool
     narrow = span.tag == _INT
 
-    def convert(data: bytes) -> Any:
-        raw = protobuf.uint32(varint(data)) if narrow else varint(data)
+    def convert(number: int) -> Any:
+        raw = protobuf.uint32(number) if narrow else number
         value, cause = finish(field, cast("Any", dt.resolve(datatype, raw)))
         if cause:
             raise LeftToTheParser
         return value
 
     return convert
-
-
-def _truth(data: bytes) -> bool:
-    return data != b"\0"
 
 
 def _walk(raw: bytes) -> tuple[dict[int, Span], list[MetricSpans]] | None:
