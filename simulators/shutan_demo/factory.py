@@ -93,7 +93,7 @@ class Factory:
             "plant",
             [shutan(), "sim", "plant", *self._common(), "--speed", str(plan.speed)],
             self.folder,
-            (self.plant_folder / "plant.json").is_file,
+            self._nodes_run,
         )
 
     def __enter__(self) -> Self:
@@ -124,7 +124,14 @@ class Factory:
     @property
     def nodes(self) -> list[str]:
         """Names of the nodes, known once the plant runs."""
-        return sorted(p.name for p in (self.plant_folder / "nodes").iterdir() if p.is_dir())
+        listed = json.loads((self.plant_folder / "plant.json").read_text(encoding="utf-8"))["nodes"]
+        return sorted(entry["node"] for entry in listed)
+
+    def _nodes_run(self) -> bool:
+        try:
+            return all((self.plant_folder / "nodes" / node / "pid").is_file() for node in self.nodes)
+        except (OSError, ValueError):  # plant.json is not there, or not whole yet
+            return False
 
     def start(self) -> None:
         """Start everything up to the gateway; then history, then the plant, are started by the caller."""

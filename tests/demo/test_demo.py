@@ -15,6 +15,8 @@ import pytest
 SHUTAN = str(Path(sys.executable).with_name("shutan"))
 ZEROS = ("lost", "duplicated", "energy_error_wh")
 
+LEAST_CHILDREN = 12  # broker, InfluxDB, gateway, plant and at least eight nodes
+
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(400)]
 
 
@@ -58,7 +60,13 @@ def test_demo_runs_with_the_broker_from_pypi(tmp_path: Path) -> None:
     assert [found[zero] for zero in ZEROS] == [0, 0, 0]
 
 
-def test_ctrl_c_leaves_no_process_behind(tmp_path: Path) -> None:
+def acknowledged(folder: Path) -> bool:
+    consoles = folder.glob("plant/nodes/*/console.jsonl")
+    return any('"ack"' in console.read_text(encoding="utf-8", errors="replace") for console in consoles)
+
+
+@pytest.mark.parametrize("moment", ["starting", "running"])
+def test_ctrl_c_leaves_no_process_behind(tmp_path: Path, moment: str) -> None:
     marker = f"shutan-demo-{os.getpid()}"
     folder = tmp_path / marker
     demo = subprocess.Popen(
@@ -70,17 +78,20 @@ def test_ctrl_c_leaves_no_process_behind(tmp_path: Path) -> None:
     )
     try:
         end = time.monotonic() + 60
-        while not (folder / "plant" / "plant.json").is_file() and time.monotonic() < end:
-            demo.poll()
-            assert demo.returncode is None
+        children: list[psutil.Process] = []
+        while (len(children) < LEAST_CHILDREN or (moment == "running" and not acknowledged(folder))) and (
+            time.monotonic() < end
+        ):
+            assert demo.poll() is None
+            children = psutil.Process(demo.pid).children(recursive=True)
             time.sleep(0.05)
-        assert (folder / "plant" / "plant.json").is_file()
-        children = psutil.Process(demo.pid).children(recursive=True)
-        assert len(children) >= 8
+        assert len(children) >= LEAST_CHILDREN
         os.killpg(demo.pid, signal.SIGINT)
         demo.wait(200)
         _, alive = psutil.wait_procs(children, timeout=10)
         assert alive == []
+        running = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
+        assert [command for command in running if marker in command] == []
     finally:
         demo.kill()
         demo.wait()
