@@ -82,7 +82,8 @@ def _join(numbers: list[Any], varints: Sequence[tuple[int, int]]) -> None:
         else:
             value: int = numbers[index + size // 2] if size % 2 else 0
             for place in reversed(range(index, index + size // 2)):
-                value = value << 14 | pairs[numbers[place]]
+                pair: int = numbers[place]
+                value = value << 14 | pairs[pair]
             numbers[index] = value
 
 

@@ -1,83 +1,19 @@
-"""The Sparkplug host: births, aliases, sequence, deaths, rebirths, records. No network, no disk, no clock."""
+"""The Sparkplug host: births, aliases, sequence, deaths, rebirths, bad input."""
 
-import random
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from shutan_gateway.counters import Counters
-from shutan_gateway.host import Host, HostSettings
-from shutan_gateway.mailbox import LINK_UP, Message
-from shutan_gateway.spool import BIRTH, DATA, GAP, SpoolRecord
-from shutan_gateway.state import SchemaRow, SessionRow
+from shutan_gateway.mailbox import LINK_UP
+from shutan_gateway.spool import BIRTH, DATA
 from shutan_wire import datatypes as dt
 from shutan_wire import ids
 from shutan_wire.encode import encode_payload
 from shutan_wire.model import Metric, Payload
-from support.sparkplug_node import T0_MS, Packet, SparkplugNode
-
-
-class MemoryRegistry:
-    def __init__(self) -> None:
-        self.schemas: dict[SchemaRow, int] = {}
-        self.sessions: dict[SessionRow, int] = {}
-
-    def schema_id(self, row: SchemaRow) -> int:
-        return self.schemas.setdefault(row, len(self.schemas) + 1)
-
-    def session_id(self, row: SessionRow) -> int:
-        return self.sessions.setdefault(row, len(self.sessions) + 1)
-
-
-class Rig:
-    """A host with its batches committed at once."""
-
-    def __init__(self, **changes: float) -> None:
-        self.registry = MemoryRegistry()
-        chance = random.Random(1)  # noqa: S311 - a test that comes out the same each time
-        self.host = Host(self.registry, HostSettings()._replace(**changes), chance)  # pyright: ignore[reportArgumentType]  # int or float as the field
-        self.counters = Counters()
-        self.records: list[SpoolRecord] = []
-        self.now_s = 100.0
-
-    def take(self, packets: list[Packet] | Packet) -> None:
-        for topic, payload in packets if isinstance(packets, list) else [packets]:
-            self.host.handle(Message(topic, payload, T0_MS + 50), self.now_s)
-        self._commit()
-
-    def _commit(self) -> None:
-        batch = self.host.acceptor.take_batch()
-        self.counters.add_many(batch.deltas())
-        self.records += batch.records
-
-    def tick(self, after_s: float = 0.0) -> list[str]:
-        """Let time pass; names of the nodes asked for a rebirth."""
-        self.now_s += after_s
-        asked = [node.name for node in self.host.tick(self.now_s)]
-        self._commit()
-        return asked
-
-    def total(self, name: str, **labels: str) -> int:
-        return int(self.counters.get(f"shutan_{name}_total", **labels))
-
-    def faults(self) -> dict[str, int]:
-        return {
-            key.labels[0][1]: int(n) for key, n in self.counters.snapshot().items() if key.name == "shutan_faults_total"
-        }
-
-    def balance(self) -> tuple[int, int, int, int]:
-        """received, duplicates, rejected, accepted; checked to add up."""
-        rejected = int(self.counters.total("shutan_rejected_total"))
-        numbers = self.total("received"), self.total("duplicates"), rejected, self.total("accepted")
-        assert numbers[0] == sum(numbers[1:])
-        assert numbers[3] == len(self.records)
-        return numbers
-
-    def upto(self, node: SparkplugNode) -> int:
-        assert node.store is not None
-        return self.host.streams[node.site, node.name, node.store].mark.upto
+from support.host_rig import Rig
+from support.sparkplug_node import T0_MS, SparkplugNode
 
 
 def test_a_session_gives_records_with_schema_and_session() -> None:
@@ -93,25 +29,6 @@ def test_a_session_gives_records_with_schema_and_session() -> None:
     assert rig.upto(node) == 2
     assert rig.faults() == {}
     assert rig.total("values") == 4
-
-
-def test_repeats_are_counted_and_acknowledged_again() -> None:
-    rig, node = Rig(), SparkplugNode()
-    rig.take(node.births())
-    rig.take([node.data() for _ in range(3)])
-    rig.host.acceptor.due.clear()
-    rig.take(node.data(record=2, historical=True))
-    assert rig.balance() == (4, 1, 0, 3)
-    assert len(rig.host.acceptor.due) == 1
-
-
-def test_a_lost_middle_record_holds_the_watermark_back() -> None:
-    rig, node = Rig(), SparkplugNode()
-    rig.take(node.births())
-    rig.take([node.data(record=1), node.data(record=3), node.data(record=4)])
-    assert rig.upto(node) == 1
-    rig.take(node.data(record=2, historical=True))
-    assert rig.upto(node) == 4
 
 
 def test_births_of_foreign_nodes_are_samples() -> None:
@@ -281,72 +198,6 @@ def test_a_new_session_with_the_broker_asks_every_node_again() -> None:
     assert [r.record for r in rig.records] == [1]
 
 
-def test_store_first_closes_what_will_never_come() -> None:
-    rig, node = Rig(), SparkplugNode()
-    rig.take(node.births())
-    rig.take([node.data(record=1), node.data(record=2), node.data(record=5)])
-    node.first = 8
-    rig.take(node.births())
-    assert rig.upto(node) == 7
-    assert rig.total("gap_overwritten") == 4, "3, 4, 6, 7 never came"
-    rig.take(node.births())
-    assert rig.total("gap_overwritten") == 4
-    assert rig.balance() == (3, 0, 0, 3)
-
-
-def test_a_store_met_in_mid_life_starts_at_its_first_record() -> None:
-    rig, node = Rig(), SparkplugNode(first=1000)
-    rig.take(node.births())
-    assert rig.upto(node) == 999
-    assert rig.total("gap_overwritten") == 0, "an earlier gateway may have them"
-    rig.take(node.gap(900, 999, unsaved=False, record=1001))
-    assert rig.total("gap_overwritten") == 100, "the node says that nobody has them"
-
-
-def test_gap_records_close_numbers_and_count_by_cause() -> None:
-    rig, node = Rig(), SparkplugNode()
-    rig.take(node.births())
-    rig.take([node.data(record=1), node.data(record=4)])
-    rig.take(node.gap(2, 5, unsaved=True, record=6))
-    assert rig.upto(node) == 6
-    assert rig.total("gap_unsaved") == 3, "2, 3, 5"
-    assert rig.records[-1].kind == GAP
-    rig.take(node.gap(2, 5, unsaved=True, record=6))
-    assert rig.total("gap_unsaved") == 3
-    assert rig.balance() == (4, 1, 0, 3)
-
-
-@pytest.mark.parametrize(("first", "last"), [(0, 2), (5, 4), (2, 9), (1, 2**63 - 1)])
-def test_an_absurd_gap_is_refused(first: int, last: int) -> None:
-    rig, node = Rig(), SparkplugNode()
-    rig.take(node.births())
-    rig.take(node.gap(first, last, unsaved=False, record=9))
-    assert rig.total("rejected", reason="malformed") == 1
-    assert rig.upto(node) == 0
-
-
-def test_a_formatted_ring_is_another_store() -> None:
-    rig, node = Rig(), SparkplugNode()
-    rig.take(node.births())
-    rig.take([node.data(), node.data()])
-    fresh = SparkplugNode(store=0x1234, bd_seq=1)
-    rig.take(fresh.births())
-    rig.take(fresh.data(stamp=T0_MS + 900_000))
-    assert rig.balance() == (3, 0, 0, 3)
-    assert (rig.upto(node), rig.upto(fresh)) == (2, 1)
-
-
-def test_same_time_with_other_values_is_kept_beside_the_first() -> None:
-    rig, node = Rig(), SparkplugNode()
-    rig.take(node.births())
-    for power in (1.0, 2.0, 1.0, 3.0):
-        rig.take(node.data(values={"active_power_w": power}, stamp=T0_MS))
-    assert [r.sub_ns for r in rig.records] == [0, 1, 0, 2]
-    assert rig.total("conflicts") == 2
-    rig.take(node.data(values={"active_energy_import_wh": 5}, stamp=T0_MS))
-    assert rig.records[-1].sub_ns == 0, "other metrics at the same time are no conflict"
-
-
 @pytest.mark.parametrize(
     ("topic", "payload", "fault", "rejected"),
     [
@@ -379,26 +230,3 @@ def test_any_bytes_end_in_a_counter(payload: bytes, kind: str) -> None:
     rig.take(node.births())
     rig.take((node.topic(kind, "m1" if kind.startswith("D") else ""), payload))
     rig.balance()
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.data())
-def test_totals_are_conserved_under_split_reorder_and_duplication(data: st.DataObject) -> None:
-    """Any order, any repeats, any rebirths between: every record is on disk once, and the numbers add up."""
-    node = SparkplugNode()
-    births = node.births()
-    sent = [node.data() for _ in range(data.draw(st.integers(1, 12)))]
-    repeats = data.draw(st.lists(st.sampled_from(sent), max_size=12))
-    order = data.draw(st.permutations([*sent, *repeats]))
-    rig = Rig()
-    rig.take(births)
-    for packet in order:
-        if data.draw(st.integers(0, 6)) == 0:
-            rig.take(births)
-        rig.take(packet)
-    received, duplicates, rejected, accepted = rig.balance()
-    assert (received, duplicates, rejected) == (len(order), len(repeats), 0)
-    assert sorted(r.record for r in rig.records) == list(range(1, len(sent) + 1))
-    assert accepted == len(sent)
-    assert rig.upto(node) == len(sent)
-    assert {r.raw for r in rig.records} == {payload for _, payload in sent}
