@@ -1,5 +1,9 @@
 """Uptime and the epoch: samples carry uptime until the first answer of a time server, then UTC."""
 
+TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class Uptime:
     """Milliseconds since start that never wrap, out of ticks that do (2^30 ms = 12.4 days on an ESP32).
@@ -7,7 +11,7 @@ class Uptime:
     Must be asked at least once in half a period; the watchdog task sees to that.
     """
 
-    def __init__(self, ticks_ms: object, ticks_diff: object) -> None:
+    def __init__(self, ticks_ms: "Callable[[], int]", ticks_diff: "Callable[[int, int], int]") -> None:
         self._ticks_ms = ticks_ms
         self._ticks_diff = ticks_diff
         self._last = ticks_ms()
@@ -24,9 +28,9 @@ class Uptime:
 class Clock:
     """UTC as uptime plus an offset in ms; None until the first sync. `steps` counts later jumps of a second or more."""
 
-    def __init__(self, uptime_ms: object) -> None:
+    def __init__(self, uptime_ms: "Callable[[], int]") -> None:
         self.uptime_ms = uptime_ms
-        self.offset = None
+        self.offset: int | None = None
         self.steps = 0
 
     def now(self) -> "tuple[int, bool]":
