@@ -1,9 +1,15 @@
 """The metrics of one device (or of the node itself) as columns: a value is 8 raw bytes, not an object."""
 
 from array import array
-from struct import pack_into, unpack_from
+from struct import pack_into, unpack_from  # pyright: ignore[reportUnknownVariableType] - its stub names `array` without a type
 
 from shutan_wire.quality import BAD, GOOD
+
+TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Rules: TypeAlias = "tuple[array[float], array[int], array[int], array[int], bytearray]"
 
 _FLOAT = 9
 _DOUBLE = 10
@@ -16,10 +22,10 @@ _SENT = 2  # a value has been recorded in this boot
 class Columns:
     """Columns of a device.
 
-    slot: alias base / 256; name: device id, None = the node; names: catalogue names, separated by blanks; ids, types: catalogue number and
-    Sparkplug datatype of each column; image: the values read last, 8 bytes a column, little-endian; due: columns for
-    the next record; time_ms, relative: when they were read; alive: the instrument answers; born: the last
-    message about it was a birth.
+    slot: alias base / 256; name: device id, None = the node; names: catalogue names, separated by blanks; ids, types:
+    catalogue number and Sparkplug datatype of each column; image: the values read last, 8 bytes a column,
+    little-endian; due: columns for the next record; time_ms, relative: when they were read; alive: the instrument
+    answers; born: the last message about it was a birth.
     """
 
     def __init__(self, slot: int, name: "str | None", names: str, ids: bytes, types: bytes) -> None:
@@ -33,7 +39,7 @@ class Columns:
         self.quality = array("H", [GOOD] * count)
         self.due = bytearray(count)
         self._state = bytearray(count)
-        self._rules = None
+        self._rules: Rules | None = None
         self.time_ms = 0
         self.relative = True
         self.alive = name is None
@@ -44,18 +50,19 @@ class Columns:
 
         deadband < 0: every time that it is due. silence_s 0: no limit.
         """
-        if self._rules is None:
+        rules = self._rules
+        if rules is None:
             count = len(self.due)
-            self._rules = (
+            rules = self._rules = (
                 array("f", [-1.0] * count),
                 array("H", bytes(2 * count)),
                 array("H", bytes(2 * count)),
                 array("I", bytes(4 * count)),
                 bytearray(8 * count),
             )
-        self._rules[0][column] = deadband
-        self._rules[1][column] = silence_s
-        self._rules[2][column] = interval_s
+        rules[0][column] = deadband
+        rules[1][column] = silence_s
+        rules[2][column] = interval_s
 
     def set(self, column: int, value: "int | float", quality: int = GOOD) -> None:
         """Store a value; ValueError for a number that its datatype cannot hold."""
@@ -90,21 +97,22 @@ class Columns:
         may be taken as over (half the reading interval).
         """
         count = 0
+        rules = self._rules
         for column in range(len(self.due)):
             due = fresh is None or fresh[column]
-            if due and self._rules is not None and self._state[column] & _SENT:
-                due = self._is_due(column, now_s, slack_s)
+            if due and rules is not None and self._state[column] & _SENT:
+                due = self._is_due(rules, column, now_s, slack_s)
             self.due[column] = 1 if due else 0
             if due:
                 count += 1
                 self._state[column] |= _SENT
-                if self._rules is not None:
-                    self._rules[3][column] = now_s & 0x3FFFFFFF
-                    self._rules[4][8 * column : 8 * column + 8] = self.image[8 * column : 8 * column + 8]
+                if rules is not None:
+                    rules[3][column] = now_s & 0x3FFFFFFF
+                    rules[4][8 * column : 8 * column + 8] = self.image[8 * column : 8 * column + 8]
         return count
 
-    def _is_due(self, column: int, now_s: int, slack_s: int) -> bool:
-        deadbands, silences, intervals, sent_s, sent = self._rules
+    def _is_due(self, rules: "Rules", column: int, now_s: int, slack_s: int) -> bool:
+        deadbands, silences, intervals, sent_s, sent = rules
         waited_s = (now_s - sent_s[column]) & 0x3FFFFFFF
         if intervals[column] and waited_s + slack_s < intervals[column]:
             return False
