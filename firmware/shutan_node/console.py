@@ -4,6 +4,10 @@ import gc
 import json
 import sys
 
+TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
+if TYPE_CHECKING:
+    from shutan_node.store import Store
+
 _used = getattr(gc, "mem_alloc", int)  # CPython has no such figure: 0
 
 GC_BYTES = 2048  # a collection after so many allocated bytes: garbage cannot add up to more
@@ -32,7 +36,7 @@ class Console:
 
     peak = 0
 
-    def __init__(self, node: str, boot: int, store: object) -> None:
+    def __init__(self, node: str, boot: int, store: "Store") -> None:
         self._node = node
         self._boot = "%016x" % boot
         self._store = store
