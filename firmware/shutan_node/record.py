@@ -13,9 +13,14 @@
 Numbers are little-endian. Uptime is stamped over with the epoch (`stamp`) as soon as the clock is set.
 """
 
-from struct import pack_into, unpack_from
+from struct import pack_into, unpack_from  # pyright: ignore[reportUnknownVariableType] - its stub names `array` without a type
 
 from shutan_wire.quality import GOOD
+
+TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
+if TYPE_CHECKING:
+    from shutan_node.columns import Columns
+    from shutan_wire.encode import Writer
 
 RELATIVE = 1
 GAP = 2
@@ -50,7 +55,7 @@ def stamp(body: "bytearray | memoryview", offset_ms: int) -> None:
         body[0] &= ~RELATIVE & 255
 
 
-def encode(out: "bytearray | memoryview", columns: object) -> int:
+def encode(out: "bytearray | memoryview", columns: "Columns") -> int:
     """Write the body of the columns that are due; its length. IndexError when `out` is too small."""
     types = columns.types
     due = columns.due
@@ -79,7 +84,7 @@ def encode(out: "bytearray | memoryview", columns: object) -> int:
     return pos
 
 
-def _put_value(out: bytearray, pos: int, image: bytearray, at: int, datatype: int) -> int:
+def _put_value(out: "bytearray | memoryview", pos: int, image: bytearray, at: int, datatype: int) -> int:
     size = 4 if datatype == _FLOAT else 8
     if datatype not in (_FLOAT, _DOUBLE):
         while size and not image[at + size - 1]:
@@ -92,7 +97,7 @@ def _put_value(out: bytearray, pos: int, image: bytearray, at: int, datatype: in
     return pos
 
 
-def emit(body: "bytearray | memoryview", columns: object, writer: object, historical: bool) -> None:
+def emit(body: "bytearray | memoryview", columns: "Columns", writer: "Writer", historical: bool) -> None:
     """Write the metrics of a stamped data body to a `shutan_wire.encode.Writer`; WireError when its buffer is full."""
     lo, lo2, hi, hi2 = unpack_from("<HBHB", body, 2)
     lo |= lo2 << 16
