@@ -5,12 +5,18 @@ deleted without a gap record that says so.
 """
 
 from array import array
-from binascii import crc32
+from binascii import crc32  # pyright: ignore[reportUnknownVariableType] - its stub gives `data` no type
 from struct import pack
 
 from shutan_node import record
 from shutan_node.console import unload
 from shutan_node.journal import FOLDER
+
+TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
+if TYPE_CHECKING:
+    from shutan_node import shapes
+    from shutan_node.clock import Clock
+    from shutan_node.journal import Journal
 
 STATE = "state"
 LAYOUT = "<QQQQIB"
@@ -77,26 +83,26 @@ class Store:
     """All records of this node.
 
     id: random 64 bits, new when formatted; first: oldest number still wanted; done: below `first`, and flash
-    says why; newest: last number given;
-    shape: meaning of the columns on flash; acked: the host's word, 0 = never any; unsaved: upper bound of the records that a reset took with it; bdseq: of the last session.
+    says why; newest: last number given; shape: meaning of the columns on flash; acked: the host's word, 0 = never any;
+    unsaved: upper bound of the records that a reset took with it; bdseq: of the last session.
     failures: writes that flash refused; lost: records declared lost in this boot; holes: the newest declared ranges,
     so that a replay does not declare them again; lost_ranges: overwritten, their gap records still to come;
     gap_ms, gap_start_ms: time of the newest gap record and of the first record that it covers;
     offset_ms: this boot's epoch at uptime 0, as of the first sync; relative: uptimes went to flash before it.
     """
 
-    def __init__(self, files: object, journal: object, ring: object, block: int, clock: object) -> None:
+    def __init__(self, files: "shapes.Files", journal: "Journal", ring: Ring, block: int, clock: "Clock") -> None:
         self.journal = journal
         self.ring = ring
         self.files = files
         self._block = block
         self.clock = clock
-        self.offset_ms = None
+        self.offset_ms: int | None = None
         self.relative = False
-        self.lost_ranges = []
+        self.lost_ranges: list[tuple[int, int, int, int]] = []
         self.gap_ms = -1
         self.gap_start_ms = 0
-        self.holes = []
+        self.holes: list[tuple[int, int]] = []
         self.id = 0
         self.shape = 0
         self.reserved = 0
@@ -141,7 +147,7 @@ class Store:
         return self.newest
 
     def reserve(self, number: int) -> None:
-        """Reserve numbers up to `number` or, where that is more, a block beyond what is safe; OSError if flash refuses."""
+        """Reserve numbers up to `number` or, where that is more, a block beyond what is safe; OSError from flash."""
         before = self.reserved
         self.reserved = max(number, self.ring.first - 1 + self._block)
         try:
