@@ -15,10 +15,13 @@ everything in it is acknowledged or when room is needed.
 """
 
 import os
-from binascii import crc32
-from struct import pack_into, unpack_from
+from binascii import crc32  # pyright: ignore[reportUnknownVariableType] - its stub gives `data` no type
+from struct import pack_into, unpack_from  # pyright: ignore[reportUnknownVariableType] - its stub names `array` without a type
 
-from shutan_node.record import RELATIVE, time_of
+TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
+if TYPE_CHECKING:
+    from shutan_node import shapes
+    from shutan_node.store import Ring
 
 FOLDER = "journal"
 PAGE = 1024
@@ -58,29 +61,29 @@ class Files:
     def read(self, name: str, offset: int, out: "bytearray | memoryview") -> int:
         """Read into `out` from an offset; bytes read, 0 at the end or without such a file."""
         try:
-            with open(self._root + name, "rb") as file:
+            with open(self._root + name, "rb") as file:  # pyright: ignore[reportUnknownVariableType] - its stub knows no type of file
                 file.seek(offset)
-                return file.readinto(out) or 0
+                return int(file.readinto(out) or 0)  # pyright: ignore[reportUnknownArgumentType] - as above
         except OSError:
             return 0
 
     def append(self, name: str, data: "bytes | bytearray | memoryview") -> None:
         """Add to the end of a file; durable on return. OSError when there is no room."""
-        with open(self._root + name, "ab") as file:
+        with open(self._root + name, "ab") as file:  # pyright: ignore[reportUnknownVariableType] - its stub knows no type of file
             file.write(data)
             file.flush()
 
     def replace(self, name: str, data: bytes) -> None:
         """Write a small file so that a cut leaves the old or the new content."""
         new = self._root + name + ".new"
-        with open(new, "wb") as file:
+        with open(new, "wb") as file:  # pyright: ignore[reportUnknownVariableType] - its stub knows no type of file
             file.write(data)
             file.flush()
         os.rename(new, self._root + name)
 
     def remove(self, name: str) -> None:
         """Delete a file, if it is there."""
-        try:
+        try:  # noqa: SIM105 - no contextlib on MicroPython
             os.remove(self._root + name)
         except OSError:
             pass
@@ -95,12 +98,12 @@ class Journal:
     the first of them, bytes of the whole page.
     """
 
-    def __init__(self, files: object, limit: int, boot: int) -> None:
+    def __init__(self, files: "shapes.Files", limit: int, boot: int) -> None:
         self.files = files
         self._limit = limit
         self.boot = boot
         self._page = memoryview(bytearray(PAGE))
-        self.segments = []
+        self.segments: list[shapes.Segment] = []
         self.id = 0  # of the newest segment; never used again in a boot
         self.loaded = 0  # records in the page buffer, 0 = the buffer serves for writing
         self._segment = -1
@@ -118,11 +121,11 @@ class Journal:
                 return segment[FIRST]
         return 0
 
-    def name(self, segment: "list[int]") -> str:
+    def name(self, segment: "shapes.Segment") -> str:
         """File of a segment."""
         return FOLDER + "/%08x" % segment[ID]
 
-    def load(self, segment: "list[int]", pos: int) -> int:
+    def load(self, segment: "shapes.Segment", pos: int) -> int:
         """Read the first whole page at or after `pos`; its position, -1 = there is none."""
         page = self._page
         self.loaded = 0
@@ -179,7 +182,7 @@ class Journal:
             self.loaded -= 1
         return None
 
-    def append(self, ring: object) -> int:
+    def append(self, ring: "Ring") -> int:
         """Write the oldest bodies of the ring as one page; the last number written. OSError when flash refuses."""
         page = self._page
         self.loaded = 0
@@ -205,11 +208,12 @@ class Journal:
         return number - 1
 
     def _write(self, size: int, first: int, last: int) -> None:
-        segment = self.segments[-1] if self.segments else None
-        fresh = segment is None or segment[SIZE] + size > max(self._limit >> 4, 4 * PAGE)
+        fresh = not self.segments or self.segments[-1][SIZE] + size > max(self._limit >> 4, 4 * PAGE)
         if fresh:
             segment = [self.id + 1, first, last, 0]
             segment[SIZE] = self.files.size(self.name(segment))
+        else:
+            segment = self.segments[-1]
         name = self.name(segment)
         try:
             if segment[SIZE] & 15:  # behind a torn page
