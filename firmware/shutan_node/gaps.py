@@ -3,10 +3,17 @@
 from shutan_node import record
 from shutan_node.journal import FIRST, LAST
 
+TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
+if TYPE_CHECKING:
+    from shutan_node.journal import Journal
+    from shutan_node.store import Store
+
 _HOLES = 8
 
 
-def declare(store: object, low: int, high: int, unsaved: bool, start_ms: int, end_ms: int) -> None:
+def declare(  # noqa: PLR0917 - as a gap record has its fields
+    store: "Store", low: int, high: int, unsaved: bool, start_ms: int, end_ms: int
+) -> None:
     """Add the gap record for low..high. unsaved: lost with RAM or rotten; else overwritten. Times in ms or 0."""
     store.holes.append((low, high))
     if len(store.holes) > _HOLES:
@@ -29,7 +36,7 @@ def numbers(body: memoryview) -> "list[int]":
     return [int.from_bytes(body[at : at + 6], "little") for at in range(head, record.GAP_SIZE, 6)]
 
 
-def shed(store: object) -> None:
+def shed(store: "Store") -> None:
     """RAM is full and flash refuses: give up the oldest quarter of RAM. OSError if not even numbers can be had."""
     ring = store.ring
     store.reserve(ring.last + 2)  # first, so that the gap record itself cannot fail
@@ -41,7 +48,7 @@ def shed(store: object) -> None:
     declare(store, low, high, True, 0, 0)
 
 
-def overwrite(store: object) -> bool:
+def overwrite(store: "Store") -> bool:
     """Delete the oldest segment to make room; False without one. Its gap record follows when RAM is on flash.
 
     It covers everything since the acknowledgement: an older gap record may be among what is deleted.
@@ -63,7 +70,7 @@ def overwrite(store: object) -> bool:
     return True
 
 
-def _time(journal: object, number: int) -> int:
+def _time(journal: "Journal", number: int) -> int:
     """UTC of a record on flash in ms, 0 = unknown."""
     found = journal.seek(number)
     return 0 if found is None or found[1][0] & record.RELATIVE else record.time_of(found[1])
