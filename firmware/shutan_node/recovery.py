@@ -1,15 +1,20 @@
-"""What a store does at its start, at the first time sync and at a planned stop. Loaded for that and dropped after it."""
+"""What a store does at its start, at the first time sync and at a planned stop. Loaded for that, then dropped."""
 
 import os
-from binascii import crc32
-from struct import pack, unpack
+from binascii import crc32  # pyright: ignore[reportUnknownVariableType] - its stub gives `data` no type
+from struct import pack, unpack  # pyright: ignore[reportUnknownVariableType] - its stub names `array` without a type
 
 from shutan_node import record
 from shutan_node.journal import FIRST, FOLDER, ID, LAST
 from shutan_node.store import LAYOUT, STATE
 
+TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
+if TYPE_CHECKING:
+    from shutan_node.journal import Journal
+    from shutan_node.store import Store
 
-def scan(journal: object) -> None:
+
+def scan(journal: "Journal") -> None:
     """Find all whole pages of the segments on flash. Takes a second per megabyte on a board."""
     for name in journal.files.names(FOLDER):
         if len(name) == 8:
@@ -24,7 +29,7 @@ def scan(journal: object) -> None:
             journal.last = max(journal.last, segment[LAST])
 
 
-def recover(store: object, shape: int, was: int) -> bool:
+def recover(store: "Store", shape: int, was: int) -> bool:
     """Load the state and the journal; False if a store had to be given up and formatted.
 
     shape: meaning of the columns from now on; was: an older one that it extends. Records of any other are unreadable.
@@ -37,6 +42,7 @@ def recover(store: object, shape: int, was: int) -> bool:
     whole = size == 41 and pack("<I", crc32(state) & 0xFFFFFFFF) == bytes(raw[37:])
     held = [name for name in files.names(FOLDER) if len(name) == 8]
     store.shape = shape
+    before = shape
     if whole:
         store.id, store.reserved, store.done, store.acked, before, store.bdseq = unpack(LAYOUT, state)
     if not whole or (held and before not in (shape, was)):
@@ -74,7 +80,7 @@ def recover(store: object, shape: int, was: int) -> bool:
     return True
 
 
-def stamp(store: object, offset_ms: int) -> None:
+def stamp(store: "Store", offset_ms: int) -> None:
     """The time is known: uptimes become UTC, in RAM at once, on flash when they are read (also by a later boot)."""
     if store.offset_ms is None:
         store.offset_ms = offset_ms
@@ -85,7 +91,7 @@ def stamp(store: object, offset_ms: int) -> None:
             store.files.replace(name, offset_ms.to_bytes(8, "little"))
 
 
-def close(store: object) -> None:
+def close(store: "Store") -> None:
     """Planned stop: everything to flash and no number left reserved, so that nothing counts as unsaved."""
     store.spill()
     if store.ring.first > store.ring.last:
