@@ -8,6 +8,12 @@ from shutan_wire.encode import Writer
 from shutan_wire.ids import NAMESPACE
 from shutan_wire.mqtt import publish_head
 
+TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
+if TYPE_CHECKING:
+    from shutan_node.clock import Clock
+    from shutan_node.columns import Columns
+    from shutan_node.store import Store
+
 HEAD_ROOM = 128  # MQTT header: 5 bytes and the longest topic of our own, 2 + 8 + 32 + 7 + 32 + 33 bytes
 
 
@@ -18,7 +24,9 @@ class Edge:
     `seq` is the number of the next message.
     """
 
-    def __init__(self, site: str, node: str, devices: "list[object]", store: object, clock: object, size: int) -> None:
+    def __init__(  # noqa: PLR0917 - once at start
+        self, site: str, node: str, devices: "list[Columns]", store: "Store", clock: "Clock", size: int
+    ) -> None:
         self._site = NAMESPACE + "/" + site + "/"
         self._node = "/" + node
         self.devices = devices
@@ -88,4 +96,4 @@ class Edge:
                 store_id = value
             elif name == self._ack:
                 number = value
-        return None if store_id is None or number is None else (store_id, number)
+        return (store_id, number) if isinstance(store_id, int) and isinstance(number, int) else None
