@@ -4,6 +4,12 @@ from shutan_node import gaps, record
 from shutan_wire import records
 from shutan_wire.quality import BAD, GOOD
 
+TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
+if TYPE_CHECKING:
+    from shutan_node.columns import Columns
+    from shutan_node.edge import Edge
+    from shutan_node.link import Link
+
 # of shutan_wire.datatypes, which would need 2 KB of heap at the narrowest moment
 _INT64 = 4
 _UINT64 = 8
@@ -11,7 +17,7 @@ _BOOLEAN = 11
 _DATETIME = 13
 
 
-async def all_of(link: object) -> None:
+async def all_of(link: "Link") -> None:
     """NBIRTH and the DBIRTH of every device that answers."""
     edge = link.edge
     edge.rebirth = False
@@ -23,7 +29,7 @@ async def all_of(link: object) -> None:
                 await link.send(device(edge, columns))
 
 
-def _node(edge: object, boot: int) -> memoryview:
+def _node(edge: "Edge", boot: int) -> memoryview:
     """NBIRTH; seq begins again."""
     store = edge.store
     edge.seq = 0
@@ -53,7 +59,7 @@ def _node(edge: object, boot: int) -> memoryview:
     return edge.close("NBIRTH", None)
 
 
-def device(edge: object, columns: object) -> memoryview:
+def device(edge: "Edge", columns: "Columns") -> memoryview:
     """DBIRTH with every metric that the device may send."""
     hi, lo = edge.open()
     _columns(edge, columns, hi, lo)
@@ -61,7 +67,7 @@ def device(edge: object, columns: object) -> memoryview:
     return edge.close("DBIRTH", columns.name)
 
 
-def _columns(edge: object, columns: object, hi: int, lo: int) -> None:
+def _columns(edge: "Edge", columns: "Columns", hi: int, lo: int) -> None:
     writer = edge.writer
     base = columns.slot * 256
     writer.named(records.RECORD, base, hi, lo, _UINT64, None)
@@ -84,7 +90,7 @@ def _columns(edge: object, columns: object, hi: int, lo: int) -> None:
         )
 
 
-def gap(edge: object, body: memoryview, hi: int, lo: int, historical: bool) -> None:
+def gap(edge: "Edge", body: memoryview, hi: int, lo: int, historical: bool) -> None:
     """Metrics of a gap record, and the new Store First with it."""
     writer = edge.writer
     number = records.GAP_FROM_ID
