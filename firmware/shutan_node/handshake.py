@@ -9,10 +9,14 @@ import socket
 from shutan_node import hal
 from shutan_wire import mqtt
 
+TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
+if TYPE_CHECKING:
+    from shutan_node.link import Link
+
 _REFUSALS = ("", "protocol version", "client id", "server unavailable", "user name or password", "not authorised")
 
 
-async def shake(link: object) -> None:
+async def shake(link: "Link") -> None:
     """Connect, subscribe, wait for both answers. OSError when the broker refuses."""
     broker = link.broker
     line = link.socket = socket.socket()
@@ -24,8 +28,9 @@ async def shake(link: object) -> None:
             raise
     poller = select.poll()
     poller.register(line, select.POLLOUT)
+    ready: list[tuple[object, int]] = []
     for _ in range(link.keepalive_ms // 20):
-        ready = poller.poll(0)
+        ready = poller.poll(0)  # pyright: ignore[reportUnknownVariableType] - its stub does not say of what
         if ready:
             break
         link.beat = hal.real_ms()
@@ -42,7 +47,7 @@ async def shake(link: object) -> None:
         raise OSError("broker refuses the subscription")
 
 
-async def _answer(link: object, kind: int) -> bytes:
+async def _answer(link: "Link", kind: int) -> bytes:
     """Body of the next packet of a kind; others are handled on the way."""
     while True:
         packet = link.poll()
@@ -52,7 +57,7 @@ async def _answer(link: object, kind: int) -> bytes:
             return packet[2]
 
 
-def state(link: object, payload: bytes) -> None:
+def state(link: "Link", payload: bytes) -> None:
     """STATE of the primary host; one older than the newest seen is ignored."""
     found = json.loads(payload)
     if found["timestamp"] >= link.host_ms:
@@ -66,9 +71,11 @@ def _number(packet: bytearray, at: int, bdseq: int) -> None:
     packet[at + 1] = bdseq >> 7
 
 
-def leave(link: object) -> None:
+def leave(link: "Link") -> None:
     """A planned end: die as such and disconnect."""
     death = link.broker["death"]
     _number(death, len(death) - 2, link.edge.store.bdseq)
-    link.socket.write(death)
-    link.socket.write(mqtt.DISCONNECT)
+    line = link.socket
+    if line is not None:
+        line.write(death)
+        line.write(mqtt.DISCONNECT)
