@@ -8,6 +8,16 @@ from shutan_node.console import unload
 from shutan_wire.errors import WireError
 from shutan_wire.mqtt import PINGREQ, PUBLISH, PacketDecoder, parse_publish
 
+TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
+if TYPE_CHECKING:
+    from socket import socket
+
+    from shutan_node import shapes
+    from shutan_node.columns import Columns
+    from shutan_node.console import Console
+    from shutan_node.delivery import Delivery
+    from shutan_node.edge import Edge
+
 _LIMIT = 2048  # bytes of one packet from the broker
 _IDLE_MS = 40  # between two looks for something to do
 _BACK_OFF_MS = 500  # first delay, doubled after every failure
@@ -23,15 +33,17 @@ class Link:
     that were not understood.
     """
 
-    def __init__(self, edge: object, delivery: object, console: object, broker: "dict[str, object]", boot: int) -> None:
+    def __init__(
+        self, edge: "Edge", delivery: "Delivery", console: "Console", broker: "shapes.Broker", boot: int
+    ) -> None:
         self.edge = edge
         self.delivery = delivery
         self.console = console
         self.broker = broker
         self.boot = boot
         self.keepalive_ms = broker["keepalive_s"] * 1000
-        self.socket = None
-        self.decoder = None
+        self.socket: socket | None = None
+        self.decoder = PacketDecoder(_LIMIT)
         self.beat = 0
         self.sessions = 0
         self.rejected = 0
@@ -101,12 +113,19 @@ class Link:
             self.socket.close()
             self.socket = None
 
+    def _line(self) -> "socket":
+        """The connection of this session."""
+        if self.socket is None:
+            raise OSError("closed")
+        return self.socket
+
     def poll(self) -> "tuple[int, int, bytes] | None":
         """Take in one packet, if there is one, act on it and return it. OSError when the connection is lost."""
         self.beat = now = hal.real_ms()
+        line = self._line()
         packet = self.decoder.next()
         if packet is None:
-            size = self.socket.readinto(self._inbox)
+            size = line.readinto(self._inbox)
             if size:
                 self._heard_ms = now
                 self.decoder.feed(self._inbox[:size])
@@ -119,18 +138,19 @@ class Link:
             self._incoming(packet)
         return packet
 
-    async def send(self, packet: "bytes | memoryview") -> None:
+    async def send(self, packet: "shapes.Body") -> None:
         """Hand a whole packet to the connection."""
-        sent = self.socket.write(packet)
+        line = self._line()
+        sent = line.write(packet)
         while sent != len(packet):
             if sent:
                 packet = packet[sent:]
             self.poll()
             await asyncio.sleep_ms(_IDLE_MS)
-            sent = self.socket.write(packet)
+            sent = line.write(packet)
         self.console.note()
 
-    async def _step(self) -> bool:
+    async def _step(self) -> bool:  # noqa: C901, PLR0911 - a coroutine more would be heap at every step
         """Send one thing that is due; False when there is none."""
         now = self.beat
         if now - self._pinged_ms >= self.keepalive_ms // 3:
@@ -170,7 +190,7 @@ class Link:
             await self.send(edge.data(item[0], item[1], item[2]))
         return True
 
-    async def _births(self, columns: "object | None") -> None:
+    async def _births(self, columns: "Columns | None") -> None:
         """Birth of one device, or of everything."""
         from shutan_node import births
 
@@ -187,7 +207,7 @@ class Link:
         """A command or a STATE; what is not understood is counted and changes nothing."""
         topic, payload, qos, _, _, packet_id = parse_publish(packet[1], packet[2])
         if qos:
-            self.socket.write(b"\x40\x02" + packet_id.to_bytes(2, "big"))
+            self._line().write(b"\x40\x02" + packet_id.to_bytes(2, "big"))
         try:
             if topic == self.broker["state"]:
                 from shutan_node import handshake
