@@ -5,6 +5,18 @@ import asyncio
 from shutan_meters.errors import MeterError, NoAnswer
 from shutan_node import hal, record
 
+TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shutan_meters.master import Device
+    from shutan_node import shapes
+    from shutan_node.clock import Clock
+    from shutan_node.columns import Columns
+    from shutan_node.console import Console
+    from shutan_node.delivery import Delivery
+    from shutan_node.store import Store
+
 _LIMIT = 512  # bytes of one answer, noise included
 _DEAD_AFTER = 3  # readings without an answer
 _MAX_BACK_OFF = 32  # intervals
@@ -16,11 +28,13 @@ class Bus:
     line: has write(bytes) and read() -> bytes or None; char_ms: time of one character, rounded up.
     """
 
-    def __init__(self, line: object, char_ms: int) -> None:
+    def __init__(self, line: "shapes.Line", char_ms: int) -> None:
         self._line = line
         self._char_ms = char_ms
 
-    async def transact(self, request: bytes, complete: object, timeout_ms: int) -> bytearray:
+    async def transact(
+        self, request: bytes, complete: "Callable[[bytes | bytearray], int]", timeout_ms: int
+    ) -> bytearray:
         """Send `request` (nothing if empty), collect until `complete(buffer)` > 0 or the time is over.
 
         Returns what came, noise included; NoAnswer if nothing did.
@@ -53,7 +67,9 @@ class Instrument:
     `silent`: readings without an answer since the last one.
     """
 
-    def __init__(self, meter: object, columns: object, items: bytes, wanted: "bytes | None", interval_ms: int) -> None:
+    def __init__(
+        self, meter: "Device", columns: "Columns", items: bytes, wanted: "bytes | None", interval_ms: int
+    ) -> None:
         self.meter = meter
         self.columns = columns
         self.interval_ms = interval_ms
@@ -63,7 +79,7 @@ class Instrument:
         self._fresh = bytearray(len(items))
         self.silent = 0
 
-    async def read(self, bus: Bus, clock: object) -> int:
+    async def read(self, bus: Bus, clock: "Clock") -> int:
         """Ask the meter; how many columns are due for a record. MeterError when it gave no usable answer."""
         meter = self.meter
         columns = self.columns
@@ -81,17 +97,16 @@ class Instrument:
         columns.alive = True
         columns.time_ms = time_ms
         columns.relative = relative
-        column = 0
-        for item in self._items:
+        for column in range(len(self._items)):
+            item = self._items[column]
             value = None if item == 255 else meter.values[item]
             self._fresh[column] = 0 if value is None else 1
             if value is not None:
                 columns.set(column, value, meter.qualities[item])
                 meter.values[item] = None  # a boxed number less to keep
-            column += 1
         return columns.select(self._fresh, uptime_s, self.interval_ms // 2000)
 
-    def plan(self, clock: object) -> None:
+    def plan(self, clock: "Clock") -> None:
         """Set the next reading: at a multiple of the interval in UTC, later and later while the meter is silent."""
         step = self.interval_ms
         if self.silent >= _DEAD_AFTER:
@@ -106,7 +121,7 @@ class Recorder:
     meter_errors: readings without an answer; dropped: records that could not be kept.
     """
 
-    def __init__(self, console: object, clock: object, store: object, delivery: object, size: int) -> None:
+    def __init__(self, console: "Console", clock: "Clock", store: "Store", delivery: "Delivery", size: int) -> None:
         self.console = console
         self.clock = clock
         self.meter_errors = 0
@@ -115,7 +130,7 @@ class Recorder:
         self._delivery = delivery
         self._body = memoryview(bytearray(size))
 
-    def record(self, columns: object) -> None:
+    def record(self, columns: "Columns") -> None:
         """Make a record of the columns that are due."""
         body = self._body
         size = record.encode(body, columns)
