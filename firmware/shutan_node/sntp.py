@@ -3,7 +3,11 @@
 import asyncio
 import os
 import socket
-from struct import unpack_from
+from struct import unpack_from  # pyright: ignore[reportUnknownVariableType] - its stub names `array` without a type
+
+TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _EPOCH_1900_S = 2208988800  # 1970-01-01 minus 1900-01-01
 _ERA_S = 1 << 32
@@ -30,7 +34,7 @@ def answer_ms(data: "bytes | bytearray", nonce: bytes) -> "int | None":
     return middle if middle >= _YEAR_2020_MS else None
 
 
-async def ask(host: str, port: int, uptime_ms: object) -> int:
+async def ask(host: str, port: int, uptime_ms: "Callable[[], int]") -> int:
     """Epoch at uptime 0 in ms. OSError when no valid answer comes."""
     address = socket.getaddrinfo(host, port, 0, socket.SOCK_DGRAM)[0][-1]
     nonce = os.urandom(8)
