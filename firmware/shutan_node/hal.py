@@ -9,7 +9,13 @@ import machine
 
 from shutan_node.clock import Uptime
 
-RATE = getattr(machine, "RATE", 1)
+TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from network import WLAN
+
+RATE: int = getattr(machine, "RATE", 1)
 
 _real = Uptime(ticks_ms, ticks_diff)
 real_ms = _real.ms
@@ -23,8 +29,10 @@ def uptime_ms() -> int:
 class Line:
     """One RS-485 line: a UART and, where the transceiver does not switch by itself, its direction pin."""
 
-    def __init__(self, uart: int, baud: int, line: str, tx: "int | None", rx: "int | None", de: "int | None") -> None:
-        pins = {}
+    def __init__(  # noqa: PLR0917 - a row of the plan
+        self, uart: int, baud: int, line: str, tx: "int | None", rx: "int | None", de: "int | None"
+    ) -> None:
+        pins: dict[str, int] = {}
         if tx is not None:
             pins["tx"] = tx
         if rx is not None:
@@ -45,7 +53,7 @@ class Line:
             self._de.value(0)
 
 
-_wlan = []
+_wlan: "list[WLAN]" = []
 
 
 def join(wifi: "dict[str, str] | None") -> None:
@@ -68,7 +76,7 @@ def rssi_dbm() -> "int | None":
     return _wlan[0].status("rssi") if _wlan else None
 
 
-def watchdog(timeout_ms: int) -> object:
+def watchdog(timeout_ms: int) -> "Callable[[], None]":
     """Start the watchdog; returns its feed function."""
     return machine.WDT(timeout=timeout_ms).feed
 
