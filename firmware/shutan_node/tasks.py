@@ -6,6 +6,12 @@ import gc
 from shutan_node import hal
 from shutan_node.console import Console, unload
 
+TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from shutan_node.main import Node
+
 _TICK_MS = 250
 _STUCK_MS = 90000  # a task that has not moved for so long is stuck
 _WATCHDOG_MS = 30000
@@ -14,7 +20,7 @@ _CALM_MS = 300000  # after so long a failure is forgotten
 _RESYNC_S = 600
 
 
-async def _supervise(name: str, task: object, node: object) -> None:
+async def _supervise(name: str, task: "Callable[[Node], Awaitable[None]]", node: "Node") -> None:
     """Run a task for ever: an exception is reported, then it starts again, later each time."""
     failures = 0
     while True:
@@ -34,7 +40,7 @@ async def _supervise(name: str, task: object, node: object) -> None:
             wait_ms -= 1000
 
 
-async def _time(node: object) -> None:
+async def _time(node: "Node") -> None:
     """Set the clock: at once, then every ten minutes; sooner while nobody answers."""
     delay_s = 1
     while True:
@@ -62,12 +68,11 @@ async def _time(node: object) -> None:
         await asyncio.sleep(wait_s)
 
 
-def _figures(node: object) -> None:
+def _figures(node: "Node") -> None:
     """A record of the node's own metrics, in the order of plan.NODE_METRICS."""
     columns = node.devices[0]
     columns.time_ms, columns.relative = node.clock.now()
-    column = 0
-    for value in (
+    values = (
         node.clock.uptime_ms() // 1000,
         gc.mem_free(),
         Console.peak,
@@ -77,14 +82,14 @@ def _figures(node: object) -> None:
         node.store.lost,
         node.link.sessions,
         node.clock.steps,
-    ):
-        columns.set(column, value)
+    )
+    for column in range(len(values)):
+        columns.set(column, values[column])
         columns.due[column] = 1
-        column += 1
     node.recorder.record(columns)
 
 
-async def _watch(node: object) -> None:
+async def _watch(node: "Node") -> None:
     """Keep time for the others, and feed the watchdog while all of them move."""
     feed = hal.watchdog(_WATCHDOG_MS)
     due_ms = 0
@@ -102,19 +107,19 @@ async def _watch(node: object) -> None:
         await asyncio.sleep_ms(_TICK_MS)
 
 
-async def _all(node: object) -> None:
+async def _all(node: "Node") -> None:
     """Start every task; never returns."""
     now = hal.real_ms()
     node.link.beat = now
-    asyncio.create_task(_supervise("link", node.link.run, node))
-    asyncio.create_task(_supervise("time", _time, node))
+    asyncio.create_task(_supervise("link", node.link.run, node))  # noqa: RUF006 - the loop holds its tasks here
+    asyncio.create_task(_supervise("time", _time, node))  # noqa: RUF006 - as above
     for sampler in node.samplers:
         sampler.beat = now
-        asyncio.create_task(_supervise("bus", sampler.run, node))
+        asyncio.create_task(_supervise("bus", sampler.run, node))  # noqa: RUF006 - as above
     await _supervise("watch", _watch, node)
 
 
-def run(node: object) -> None:
+def run(node: "Node") -> None:
     """Run until power is cut. Ctrl-C is a planned stop: everything goes to flash and nothing counts as unsaved."""
     gc.collect()
     try:
