@@ -4,9 +4,30 @@ import gc
 
 from shutan_node.console import GC_BYTES, unload
 
+TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
+if TYPE_CHECKING:
+    from shutan_node import shapes
+    from shutan_node.clock import Clock
+    from shutan_node.columns import Columns
+    from shutan_node.console import Console
+    from shutan_node.link import Link
+    from shutan_node.sampler import Recorder, Sampler
+    from shutan_node.store import Store
+
 
 class Node:
     """What the tasks share: boot, clock, console, store, devices, recorder, link, samplers, time, interval_ms."""
+
+    boot: int
+    clock: "Clock"
+    console: "Console"
+    store: "Store"
+    devices: "list[Columns]"
+    recorder: "Recorder"
+    link: "Link"
+    samplers: "list[Sampler]"
+    time: "shapes.Address"
+    interval_ms: int
 
 
 def run() -> None:
