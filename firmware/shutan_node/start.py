@@ -4,10 +4,18 @@ import json
 import os
 import sys
 from array import array
-from binascii import crc32
+from binascii import crc32  # pyright: ignore[reportUnknownVariableType] - its stub gives `data` no type
 
 from shutan_node.console import unload
 from shutan_node.journal import Files
+
+TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+    from shutan_meters.profile import Profile
+    from shutan_node import shapes
+    from shutan_node.main import Node
 
 PLAN = "plan.json"
 _FORMAT = 1  # of the plan; another number makes every board check its configuration again
@@ -20,11 +28,11 @@ _UNUSED = {
 }
 
 
-def start(node: object) -> None:
+def start(node: "Node") -> None:
     """Build the node out of its plan. Where there is none that fits, check the configuration and start again."""
     files = Files()
     plan = read_plan(files)
-    if plan is None or plan["crc"] != source_crc(files, [profile[0] for profile in plan["profiles"]]):
+    if plan is None or plan["crc"] != source_crc(files, [profile[0] for profile in plan.get("profiles", ())]):
         plan = None
         _check(files)
     buses = _meters(plan)
@@ -40,7 +48,7 @@ def start(node: object) -> None:
     node.console.say("boot", runtime=sys.version, cause=hal.reset_cause())
 
 
-def _check(files: Files) -> None:
+def _check(files: Files) -> "NoReturn":
     """Make a new plan and reset, or say what is wrong and stop."""
     from shutan_node import plan
 
@@ -81,7 +89,7 @@ def shape_of(slots: "list[list[str]]") -> int:
     return crc32(json.dumps([slot[:3] for slot in slots]).encode()) & 0xFFFFFFFF
 
 
-def read_plan(files: Files) -> "dict[str, object] | None":
+def read_plan(files: Files) -> "shapes.Plan | None":
     """The plan on flash; None if there is none that is whole."""
     raw = bytearray(files.size(PLAN))
     files.read(PLAN, 0, raw)
@@ -92,7 +100,7 @@ def read_plan(files: Files) -> "dict[str, object] | None":
         return None
 
 
-def _profile(packed: "list[object]") -> object:
+def _profile(packed: "shapes.ProfileRow") -> "Profile":
     from shutan_meters.profile import Profile
 
     profile = Profile(*packed[:5])
@@ -105,14 +113,14 @@ def _profile(packed: "list[object]") -> object:
     return profile
 
 
-def _meters(plan: "dict[str, object]") -> "list[tuple[object, ...]]":
+def _meters(plan: "shapes.Plan") -> "list[shapes.Bus]":
     """Per bus (line, list of (Device, slot, items, wanted, interval_ms, rules)); takes the profiles out of the plan."""
     from shutan_meters.master import Device
 
     profiles = [_profile(packed) for packed in plan.pop("profiles")]
-    out = []
+    out: list[shapes.Bus] = []
     for line, entries in plan.pop("buses"):
-        found = []
+        found: list[shapes.Meter] = []
         for slot, profile, address, ct, pt, items, wanted, interval_ms, rules in entries:
             meter = Device(profiles[profile], address, ct, pt)
             mask = bytes.fromhex(wanted) if wanted else None
@@ -121,7 +129,7 @@ def _meters(plan: "dict[str, object]") -> "list[tuple[object, ...]]":
     return out
 
 
-def _storage(node: object, plan: "dict[str, object]", files: Files) -> None:
+def _storage(node: "Node", plan: "shapes.Plan", files: Files) -> None:
     """Boot id, clock, console, store and columns."""
     from shutan_node import hal, recovery
     from shutan_node.clock import Clock
@@ -144,14 +152,14 @@ def _storage(node: object, plan: "dict[str, object]", files: Files) -> None:
     del recovery
     unload("shutan_node.recovery", "shutan_node.gaps")
     node.devices = []
-    texts = {}
+    texts: dict[str, str] = {}
     for slot in range(len(slots)):
         name, ids, types, names = slots[slot]
         names = texts.setdefault(names, names)  # meters of one kind share their names
         node.devices.append(Columns(slot, name or None, names, bytes.fromhex(ids), bytes.fromhex(types)))
 
 
-def _tasks(node: object, plan: "dict[str, object]", buses: "list[tuple[object, ...]]") -> None:
+def _tasks(node: "Node", plan: "shapes.Plan", buses: "list[shapes.Bus]") -> None:
     """Delivery, link and samplers."""
     from shutan_node import hal
     from shutan_node.delivery import Delivery
@@ -163,7 +171,7 @@ def _tasks(node: object, plan: "dict[str, object]", buses: "list[tuple[object, .
     from shutan_node.sampler import Bus, Instrument, Recorder, Sampler
 
     options = plan["store"]
-    broker = plan["broker"]
+    broker: Any = plan["broker"]  # a PackedBroker that becomes a Broker
     keepalive_ms = broker["keepalive_s"] * 1000
     ram_ms = options["ram_window_s"] * 1000
     delivery = Delivery(node.store, keepalive_ms, ram_ms, options["foreign_after_s"] * 1000)
@@ -179,7 +187,7 @@ def _tasks(node: object, plan: "dict[str, object]", buses: "list[tuple[object, .
     node.link = Link(edge, delivery, node.console, broker, node.boot)
     node.samplers = []
     for line, entries in buses:
-        instruments = []
+        instruments: list[Instrument] = []
         for meter, slot, items, wanted, interval_ms, rules in entries:
             for rule in rules:
                 node.devices[slot].rule(*rule)
