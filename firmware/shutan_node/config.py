@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     Table: TypeAlias = dict[str, Any]
+    Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | None"
 
 
 class ConfigError(Exception):
@@ -89,29 +90,39 @@ def _is_whole(value: object, low: int, high: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
-def _fits(kind: str, value: "Any") -> bool:
-    """Whether a value is of a kind, other than int."""
-    if kind == "id":
-        try:
-            return isinstance(value, str) and bool(check_id(value))
-        except WireError:
-            return False
-    if kind == "text":
-        return isinstance(value, str) and value != ""
-    if kind == "object":
-        return isinstance(value, dict)
-    if kind == "list":
-        return isinstance(value, list)
-    if kind == "number":
-        return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
-    if kind == "format":
-        return value in ("8N1", "8N2", "8E1", "8E2", "8O1", "8O2")
-    if kind == "address":
-        return isinstance(value, (str, int)) and not isinstance(value, bool)
+def _is_id(value: "Json") -> bool:
+    try:
+        return isinstance(value, str) and bool(check_id(value))
+    except WireError:
+        return False
+
+
+def _is_ratio(value: "Json") -> bool:
     return isinstance(value, list) and len(value) == 2 and not [n for n in value if not _is_whole(n, 1, 1000000)]
 
 
-def _problem(rule: str, value: "Any") -> str:
+def _fits(kind: str, value: "Json") -> bool:
+    """Whether a value is of a kind, other than int."""
+    if kind == "id":
+        good = _is_id(value)
+    elif kind == "text":
+        good = isinstance(value, str) and value != ""
+    elif kind == "object":
+        good = isinstance(value, dict)
+    elif kind == "list":
+        good = isinstance(value, list)
+    elif kind == "number":
+        good = isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+    elif kind == "format":
+        good = value in ("8N1", "8N2", "8E1", "8E2", "8O1", "8O2")
+    elif kind == "address":
+        good = isinstance(value, (str, int)) and not isinstance(value, bool)
+    else:
+        good = _is_ratio(value)
+    return good
+
+
+def _problem(rule: str, value: "Json") -> str:
     """What is wrong with a value, "" if nothing is."""
     parts = rule.split("=", 1)[0].split()
     kind = parts[0]
@@ -125,21 +136,23 @@ def _problem(rule: str, value: "Any") -> str:
     return "" if _fits(kind, value) else _WANTED[kind] + " wanted"
 
 
-def _table(where: str, rules: "dict[str, str]", found: "Any", mistakes: "list[str]") -> "Table":
+def _table(where: str, rules: "dict[str, str]", found: "Json", mistakes: "list[str]") -> "Table":
     """Check one object against its rules and fill in the defaults."""
     out: Table = {}
-    if not isinstance(found, dict):
+    given: dict[str, Json] = {}
+    if isinstance(found, dict):
+        given = found
+    else:
         mistakes.append(where + " an object wanted")
-        found = {}
-    for key in found:
+    for key in given:
         if key not in rules:
             mistakes.append(where + key + ": unknown key, known are " + ", ".join(sorted(rules)))
     for key, rule in rules.items():
-        if key in found:
-            out[key] = found[key]
-            problem = _problem(rule, found[key])
+        if key in given:
+            out[key] = given[key]
+            problem = _problem(rule, given[key])
             if problem:
-                mistakes.append(where + key + ": " + problem + ", found " + json.dumps(found[key])[:40])
+                mistakes.append(where + key + ": " + problem + ", found " + json.dumps(given[key])[:40])
                 out[key] = _harmless(rule)
         elif "=" in rule:
             out[key] = json.loads(rule.split("=", 1)[1])
@@ -154,7 +167,7 @@ def _harmless(rule: str) -> "Any":
     return [] if rule == "list" else None
 
 
-def _listed(name: str, rules: "dict[str, str]", found: "list[Any]", mistakes: "list[str]") -> "list[Table]":
+def _listed(name: str, rules: "dict[str, str]", found: "list[Json]", mistakes: "list[str]") -> "list[Table]":
     return [_table("%s[%d]." % (name, index), rules, found[index], mistakes) for index in range(len(found))]
 
 
@@ -172,7 +185,7 @@ def load(text: str) -> "Table":
     config["buses"] = _listed("buses", _BUS, config["buses"], mistakes)
     config["devices"] = _listed("devices", _DEVICE, config["devices"], mistakes)
     buses = [bus["id"] for bus in config["buses"]]
-    seen: list[str] = []
+    seen: list[str | None] = []
     for index in range(len(config["devices"])):
         device = config["devices"][index]
         where = "devices[%d]." % index
@@ -182,8 +195,9 @@ def load(text: str) -> "Table":
         seen.append(name)
         if device["bus"] is not None and device["bus"] not in buses:
             mistakes.append(where + "bus: one of " + json.dumps(buses) + " wanted, found " + json.dumps(device["bus"]))
-        for metric, rules in (device["metrics"] or {}).items():
-            device["metrics"][metric] = _table(where + "metrics." + metric + ".", _METRIC, rules, mistakes)
+        metrics: Table = device["metrics"] or {}
+        for metric, rules in metrics.items():
+            metrics[metric] = _table(where + "metrics." + metric + ".", _METRIC, rules, mistakes)
     if mistakes:
         raise ConfigError(mistakes)
     return config
@@ -192,8 +206,8 @@ def load(text: str) -> "Table":
 def read() -> "Table":
     """`config.json` of the working directory; ConfigError with every mistake."""
     try:
-        with open("config.json") as file:
-            text = file.read()
+        with open("config.json") as file:  # pyright: ignore[reportUnknownVariableType] - its stub knows no type of file
+            text = str(file.read())  # pyright: ignore[reportUnknownArgumentType] - as above
     except OSError:
         raise ConfigError(["config.json: missing"]) from None
     return load(text)
