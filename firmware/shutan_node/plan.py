@@ -1,7 +1,7 @@
 """The plan: configuration and profiles, checked and made ready, in `plan.json`. Made in a life of its own.
 
-Checking needs more heap than running, and leaves names in it for ever. So a board whose configuration changed checks it,
-writes the plan and starts again; all later starts only read the plan.
+Checking needs more heap than running, and leaves names in it for ever. So a board whose configuration changed checks
+it, writes the plan and starts again; all later starts only read the plan.
 
 The slots say what the columns of the records on flash mean: per slot the device, its catalogue ids and datatypes. While
 records are held, slots and columns keep their places and new ones come behind them.
@@ -9,11 +9,20 @@ records are held, slots and columns keep their places and new ones come behind t
 
 import gc
 import json
-from binascii import crc32
+from binascii import crc32  # pyright: ignore[reportUnknownVariableType] - its stub gives `data` no type
 
 from shutan_node.console import unload
 from shutan_node.journal import FOLDER, Files
 from shutan_node.start import PLAN, read_plan, shape_of, source_crc
+
+TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
+if TYPE_CHECKING:
+    from typing import Any
+
+    from shutan_meters.profile import Profile
+    from shutan_node import shapes
+    from shutan_node.config import Table
+    from shutan_wire.catalogue import Metric
 
 NODE_METRICS = (
     "uptime_s", "heap_free_b", "heap_used_max_b", "journal_records", "meter_errors", "samples_dropped",
@@ -39,7 +48,7 @@ def make(files: Files) -> "list[str]":
     broker = _broker(settings)
     unload("shutan_node.config", "shutan_wire.mqtt", "shutan_wire.mqtt_connect", "shutan_wire.mqtt_more")
     unload("shutan_wire.records", "shutan_wire.ids")
-    mistakes = []
+    mistakes: list[str] = []
     plan = _measuring(settings, files, mistakes)
     if not mistakes:
         plan["broker"] = broker
@@ -52,22 +61,22 @@ def make(files: Files) -> "list[str]":
     return mistakes
 
 
-def _measuring(settings: "dict[str, object]", files: Files, mistakes: "list[str]") -> "dict[str, object]":
+def _measuring(settings: "Table", files: Files, mistakes: "list[str]") -> "Table":
     """The part of the plan about meters and columns."""
     from shutan_meters.errors import ProfileError
     from shutan_meters.master import Device
     from shutan_wire import catalogue
 
-    profiles = {}
-    slots = [["", bytes([catalogue.by_name(name).id for name in NODE_METRICS])]]
-    found = []
+    profiles: dict[str, Profile | None] = {}
+    slots = [("", bytes([_sure(catalogue.by_name(name)).id for name in NODE_METRICS]))]
+    found: list[tuple[Table, bytearray, Profile]] = []
     for index in range(len(settings["devices"])):
         device = settings["devices"][index]
         where = "devices[%d]." % index
         profile = _profile(device["profile"], profiles, mistakes, where)
         if profile is not None:
             items = _items(device["metrics"], profile, mistakes, where)
-            slots.append([device["device"], bytes([profile.ids[item] for item in items])])
+            slots.append((device["device"], bytes([profile.ids[item] for item in items])))
             found.append((device, items, profile))
             try:
                 Device(profile, device["address"], device["ct"], device["pt"])
@@ -75,14 +84,15 @@ def _measuring(settings: "dict[str, object]", files: Files, mistakes: "list[str]
                 mistakes.append(where + str(error))
     if mistakes:
         return {}
-    old = read_plan(files) or {"slots": []}
+    before = read_plan(files)
+    old: list[shapes.SlotRow] = before.get("slots", []) if before else []
     held = [name for name in files.names(FOLDER) if len(name) == 8]
     names = sorted(profiles)
-    plan = {
+    plan: Table = {
         "crc": source_crc(files, names),
-        "was": shape_of(old["slots"]) if held else 0,
-        "slots": _slots(old["slots"] if held else [], slots),
-        "profiles": [_packed(name, profiles[name]) for name in names],
+        "was": shape_of(old) if held else 0,
+        "slots": _slots(old if held else [], slots),
+        "profiles": _packed(profiles),
         "buses": [],
     }
     for bus in settings["buses"]:
@@ -97,15 +107,16 @@ def _measuring(settings: "dict[str, object]", files: Files, mistakes: "list[str]
     return plan
 
 
-def _profile(name: str, profiles: "dict[str, object]", mistakes: "list[str]", where: str) -> object:
+def _profile(name: str, profiles: "dict[str, Profile | None]", mistakes: "list[str]", where: str) -> "Profile | None":
     from shutan_meters.errors import ProfileError
     from shutan_meters.profile import load_profile
 
     if name not in profiles:
         profiles[name] = None
         try:
-            with open("profiles/" + name + ".json") as file:
-                profiles[name] = load_profile(file.read())
+            with open("profiles/" + name + ".json") as file:  # pyright: ignore[reportUnknownVariableType] - its stub knows no type of file
+                text = str(file.read())  # pyright: ignore[reportUnknownArgumentType] - as above
+            profiles[name] = load_profile(text)
         except OSError:
             mistakes.append(where + "profile: profiles/" + name + ".json is missing")
         except ProfileError as error:
@@ -113,20 +124,25 @@ def _profile(name: str, profiles: "dict[str, object]", mistakes: "list[str]", wh
     return profiles[name]
 
 
-def _packed(name: str, profile: object) -> "list[object]":
-    head = [name, profile.protocol, profile.baud, profile.line, profile.timeout_ms]
-    columns = [bytes(getattr(profile, part)).hex() for part in _PROFILE]
-    return head + columns + [list(getattr(profile, part)) for part in _ARRAYS]
+def _packed(profiles: "dict[str, Profile | None]") -> "list[shapes.ProfileRow]":
+    rows: list[shapes.ProfileRow] = []
+    for name in sorted(profiles):
+        profile = profiles[name]
+        if profile is not None:
+            head: Any = [name, profile.protocol, profile.baud, profile.line, profile.timeout_ms]
+            columns = [bytes(getattr(profile, part)).hex() for part in _PROFILE]
+            rows.append(head + columns + [list(getattr(profile, part)) for part in _ARRAYS])
+    return rows
 
 
-def _items(rules: "dict[str, object] | None", profile: object, mistakes: "list[str]", where: str) -> bytearray:
+def _items(rules: "Table | None", profile: "Profile", mistakes: "list[str]", where: str) -> bytearray:
     """Items of a profile that are to be read: all of them, or those that the configuration names."""
     from shutan_wire import catalogue
 
     items = bytearray()
-    known = []
+    known: list[str] = []
     for item in range(len(profile)):
-        name = catalogue.by_id(profile.ids[item]).name
+        name = _sure(catalogue.by_id(profile.ids[item])).name
         known.append(name)
         if rules is None or name in rules:
             items.append(item)
@@ -138,29 +154,39 @@ def _items(rules: "dict[str, object] | None", profile: object, mistakes: "list[s
     return items
 
 
-def _slots(old: "list[list[str]]", new: "list[list[object]]") -> "list[list[str]]":
+def _sure(metric: "Metric | None") -> "Metric":
+    """A metric that must be known, since its id or name came out of the catalogue."""
+    if metric is None:
+        raise ValueError("catalogue")
+    return metric
+
+
+def _slots(old: "list[shapes.SlotRow]", new: "list[tuple[str, bytes]]") -> "list[shapes.SlotRow]":
     """[device, hex of ids, hex of datatypes, names] per slot: the old ones in their places, then what is new."""
     from shutan_wire import catalogue
 
-    merged = [[slot[0], bytes.fromhex(slot[1])] for slot in old]
+    names = [slot[0] for slot in old]
+    held = [bytes.fromhex(slot[1]) for slot in old]
     for name, ids in new:
-        for slot in merged:
-            if slot[0] == name:
-                slot[1] += bytes([number for number in ids if slot[1].find(bytes([number])) < 0])
-                break
+        if name in names:
+            place = names.index(name)
+            before = held[place]
+            held[place] = before + bytes([number for number in ids if before.find(bytes([number])) < 0])
         else:
-            merged.append([name, ids])
-    out = []
-    for name, ids in merged:
-        metrics = [catalogue.by_id(number) for number in ids]
+            names.append(name)
+            held.append(ids)
+    out: list[shapes.SlotRow] = []
+    for place in range(len(names)):
+        ids = held[place]
+        metrics = [_sure(catalogue.by_id(number)) for number in ids]
         types = bytes([metric.datatype for metric in metrics])
-        out.append([name, ids.hex(), types.hex(), " ".join([metric.name for metric in metrics])])
+        out.append([names[place], ids.hex(), types.hex(), " ".join([metric.name for metric in metrics])])
     return out
 
 
 def _meter(
-    device: "dict[str, object]", items: bytearray, profile: object, names: "list[str]", slots: "list[list[str]]"
-) -> "list[object]":
+    device: "Table", items: bytearray, profile: "Profile", names: "list[str]", slots: "list[shapes.SlotRow]"
+) -> "shapes.MeterRow":
     """[slot, place of the profile, address, ct, pt, item per column (255 = none), wanted or "", interval, rules]."""
     from shutan_wire import catalogue
 
@@ -168,28 +194,30 @@ def _meter(
     while slots[slot][0] != device["device"]:
         slot += 1
     places = bytearray()
-    rules = []
+    rules: list[shapes.RuleRow] = []
+    exceptions: Table = device["metrics"] or {}
     mine = bytes([profile.ids[item] for item in items])
     ids = bytes.fromhex(slots[slot][1])
     for column in range(len(ids)):
         place = mine.find(ids[column : column + 1])
         places.append(255 if place < 0 else items[place])
-        metric = catalogue.by_id(ids[column])
-        rule = (device["metrics"] or {}).get(metric.name)
+        metric = _sure(catalogue.by_id(ids[column]))
+        rule = exceptions.get(metric.name)
         if rule and metric.kind != "counter":
             deadband = rule["deadband"]
             if deadband < 0 and rule["max_silence_s"]:
                 deadband = 0  # a silence alone means: on every change
-            rules.append([column, deadband, rule["max_silence_s"], rule["interval_s"]])
+            rules.append((column, deadband, rule["max_silence_s"], rule["interval_s"]))
     wanted = bytearray(len(profile))
     for item in items:
         wanted[item] = 1
     mask = wanted.hex() if len(items) < len(profile) else ""
-    meter = [slot, names.index(device["profile"])] + [device[key] for key in ("address", "ct", "pt")]
-    return meter + [places.hex(), mask, device["interval_s"] * 1000, rules]
+    profiled = names.index(device["profile"])
+    address, ct, pt = [device[key] for key in ("address", "ct", "pt")]
+    return slot, profiled, address, ct, pt, places.hex(), mask, device["interval_s"] * 1000, rules
 
 
-def _broker(settings: "dict[str, object]") -> "dict[str, object]":
+def _broker(settings: "Table") -> "shapes.PackedBroker":
     """Address and the packets of every handshake; the two last bytes of the death are its bdSeq, see handshake."""
     from shutan_wire import mqtt_connect
     from shutan_wire.ids import NCMD, NDEATH, state_topic, topic
