@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from shutan_gateway.stores.influxdb.line import device_of
 from shutan_gateway.stores.sqlite import schema
 
 META = ("record", "boot", "received_ms")
@@ -53,7 +54,7 @@ def read_influx(url: str, database: str) -> Iterator[StoredRow]:
     for family in (row[0] for s in _query(url, database, "SHOW MEASUREMENTS") for row in s["values"]):
         for part in _query(url, database, ALL_ROWS.format(family)):
             names, tags = part["columns"], part["tags"]
-            device = "" if tags["device"] == "-" else tags["device"]
+            device = device_of(tags["device"])
             for row in part["values"]:
                 found = {n: v for n, v in zip(names, row, strict=True) if v is not None}
                 meta = {name: _integer(found.pop(name, None)) for name in ("time", *META)}

@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 
 from shutan_collector.errors import RequestError, SeriesError, StoreUnavailableError
 from shutan_collector.series.base import Source, collect
-from shutan_gateway.stores.influxdb.line import NODE_DEVICE, coded
+from shutan_gateway.stores.influxdb.line import coded, device_tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,8 +61,8 @@ class InfluxqlReader:
             return collect(())
         if stored != "integer":
             raise SeriesError(f"{source} {metric}", f"is stored as {stored}; a counter is an integer")
-        tags = {"site": source.site, "node": source.node, "device": source.device or NODE_DEVICE}
-        where = " AND ".join(f"{_name(tag)} = {_text(coded(value))}" for tag, value in tags.items())
+        tags = {"site": coded(source.site), "node": coded(source.node), "device": device_tag(source.device)}
+        where = " AND ".join(f"{_name(tag)} = {_text(value)}" for tag, value in tags.items())
         query = (
             f"SELECT {_name(metric)}, {_name(metric + '_q')} FROM {_name(source.family)}"  # noqa: S608 - quoted
             f" WHERE {where} AND time >= {start_ns} AND time < {end_ns}"
