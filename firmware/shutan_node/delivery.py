@@ -10,6 +10,10 @@
 No I/O and no clock of its own: `now` is real milliseconds that never wrap.
 """
 
+TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
+if TYPE_CHECKING:
+    from shutan_node.store import Store
+
 _WINDOW_MIN = 8
 _WINDOW_START = 16
 _WINDOW_MAX = 256
@@ -23,7 +27,7 @@ class Delivery:
     keepalive_ms, ram_window_ms, foreign_ms: see the table. `online` is true between births and the loss of the link.
     """
 
-    def __init__(self, store: object, keepalive_ms: int, ram_window_ms: int, foreign_ms: int) -> None:
+    def __init__(self, store: "Store", keepalive_ms: int, ram_window_ms: int, foreign_ms: int) -> None:
         self._store = store
         self._keepalive_ms = keepalive_ms
         self._ram_window_ms = ram_window_ms
@@ -92,8 +96,9 @@ class Delivery:
             return None
         found = store.seek(self._cursor)
         number = min(self._end if found is None else found[0] - 1, self._end)
-        if number >= self._cursor:
+        if found is None or number >= self._cursor:
             self._declare(self._cursor, number)
+            self._limit += number + 1 - self._cursor  # what is not there takes no room in the window
             self._cursor = number + 1
             return self.next(now)
         self._cursor += 1

@@ -6,13 +6,13 @@ FLOAT = 9
 UINT64 = 8
 
 
-def columns_of(count=1, types=(FLOAT,)):
+def columns_of(count: int = 1, types: tuple[int, ...] = (FLOAT,)) -> Columns:
     return Columns(1, "m", " ".join(["x"] * count), bytes(range(1, count + 1)), bytes(types))
 
 
-def reads(columns, values, step_s=10, slack_s=5):
+def reads(columns: Columns, values: list[float], step_s: int = 10, slack_s: int = 5) -> list[int]:
     """Which of the readings, `step_s` apart, go into a record."""
-    sent = []
+    sent: list[int] = []
     for at, value in enumerate(values):
         columns.set(0, value)
         if columns.select(None, at * step_s, slack_s):
@@ -20,29 +20,29 @@ def reads(columns, values, step_s=10, slack_s=5):
     return sent
 
 
-def test_without_a_rule_every_reading_goes():
+def test_without_a_rule_every_reading_goes() -> None:
     assert reads(columns_of(), [1.0, 1.0, 1.0]) == [0, 1, 2]
 
 
-def test_deadband_compares_with_the_last_one_sent():
+def test_deadband_compares_with_the_last_one_sent() -> None:
     columns = columns_of()
     columns.rule(0, 0.5, 0, 0)
     assert reads(columns, [230.0, 230.4, 230.5, 230.75, 231.0, 230.0]) == [0, 3, 5]
 
 
-def test_silence_ends_after_its_maximum():
+def test_silence_ends_after_its_maximum() -> None:
     columns = columns_of()
     columns.rule(0, 0.5, 30, 0)
     assert reads(columns, [1.0] * 9) == [0, 3, 6]
 
 
-def test_own_interval_is_kept_even_on_change():
+def test_own_interval_is_kept_even_on_change() -> None:
     columns = columns_of()
     columns.rule(0, -1, 0, 30)
     assert reads(columns, [1.0, 5.0, 9.0, 13.0, 17.0, 21.0, 25.0]) == [0, 3, 6]
 
 
-def test_bad_quality_is_always_told():
+def test_bad_quality_is_always_told() -> None:
     columns = columns_of()
     columns.rule(0, 10.0, 0, 0)
     columns.set(0, 1.0)
@@ -51,7 +51,7 @@ def test_bad_quality_is_always_told():
     assert columns.select(None, 10, 5) == 1
 
 
-def test_a_counter_beside_a_quiet_gauge_goes_every_time():
+def test_a_counter_beside_a_quiet_gauge_goes_every_time() -> None:
     columns = columns_of(2, (UINT64, FLOAT))
     columns.rule(1, 100.0, 0, 0)
     for at in range(3):
@@ -62,7 +62,7 @@ def test_a_counter_beside_a_quiet_gauge_goes_every_time():
         assert count == sum(columns.due)
 
 
-def test_what_was_not_read_is_not_sent():
+def test_what_was_not_read_is_not_sent() -> None:
     columns = columns_of(2, (UINT64, FLOAT))
     columns.set(0, 1)
     assert columns.select(bytearray((1, 0)), 0, 5) == 1
@@ -70,7 +70,7 @@ def test_what_was_not_read_is_not_sent():
     assert not columns.known(1)
 
 
-def test_uptime_in_seconds_may_wrap():
+def test_uptime_in_seconds_may_wrap() -> None:
     columns = columns_of()
     columns.rule(0, 0.5, 30, 0)
     columns.set(0, 1.0)

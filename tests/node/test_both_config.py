@@ -4,6 +4,10 @@ import json
 
 from shutan_node.config import ConfigError, load
 
+TYPE_CHECKING = False  # type checkers read this name as true, all runtimes as false
+if TYPE_CHECKING:
+    from typing import Any
+
 GOOD = {
     "site": "jiuniang",
     "node": "n01",
@@ -27,7 +31,7 @@ GOOD = {
 }
 
 
-def changed(**changes):
+def changed(**changes: object) -> "dict[str, Any]":
     config = json.loads(json.dumps(GOOD))
     for path, value in changes.items():
         place = config
@@ -38,7 +42,7 @@ def changed(**changes):
     return config
 
 
-def mistakes(config):
+def mistakes(config: object) -> list[str]:
     try:
         load(json.dumps(config))
     except ConfigError as error:
@@ -46,7 +50,7 @@ def mistakes(config):
     return []
 
 
-def test_the_example_is_right():
+def test_the_example_is_right() -> None:
     config = load(json.dumps(GOOD))
     assert config["store"]["ram_window_s"] == 5
     assert config["store"]["foreign_after_s"] == 600
@@ -56,7 +60,7 @@ def test_the_example_is_right():
     assert rule == {"deadband": 0.5, "max_silence_s": 60, "interval_s": 0}
 
 
-def test_the_shortest_one_gets_all_defaults():
+def test_the_shortest_one_gets_all_defaults() -> None:
     config = load(
         json.dumps(
             {
@@ -78,7 +82,7 @@ def test_the_shortest_one_gets_all_defaults():
     assert config["buses"][0]["format"] == "8N1"
 
 
-def test_every_mistake_is_told_with_its_key():
+def test_every_mistake_is_told_with_its_key() -> None:
     config = changed(
         site="a b",
         broker__port=70000,
@@ -103,7 +107,7 @@ def test_every_mistake_is_told_with_its_key():
     assert len(found) == 8
 
 
-def test_missing_parts_are_named():
+def test_missing_parts_are_named() -> None:
     config = json.loads(json.dumps(GOOD))
     for key in ("site", "broker", "devices"):
         del config[key]
@@ -114,13 +118,13 @@ def test_missing_parts_are_named():
     assert "devices: missing" in found
 
 
-def test_a_device_twice_is_a_mistake():
+def test_a_device_twice_is_a_mistake() -> None:
     config = changed()
     config["devices"].append(config["devices"][0])
     assert mistakes(config) == ["devices[1].device: used twice"]
 
 
-def test_wrong_kinds_of_values_never_raise_anything_else():
+def test_wrong_kinds_of_values_never_raise_anything_else() -> None:
     values = (None, True, 0, -1, 1e9, "", "x", [], [1], [1, 2], {}, {"a": 1})
     for key in ("site", "broker", "time", "store", "buses", "devices", "wifi", "node_interval_s", "primary_host"):
         for value in values:
@@ -134,7 +138,7 @@ def test_wrong_kinds_of_values_never_raise_anything_else():
         mistakes(changed(devices__0__metrics={"voltage_l1_v": value}))
 
 
-def test_no_json_is_one_clear_mistake():
+def test_no_json_is_one_clear_mistake() -> None:
     for text in ("", "{", "[1, 2", "no", "null", "[]", "7"):
         try:
             load(text)

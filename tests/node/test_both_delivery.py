@@ -15,50 +15,50 @@ FOREIGN_MS = 600000
 class Memory:
     """Files that never fail."""
 
-    def __init__(self):
-        self.files = {}
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
 
-    def names(self, folder):
+    def names(self, folder: str) -> list[str]:
         return sorted([name[len(folder) + 1 :] for name in self.files if name.startswith(folder + "/")])
 
-    def size(self, name):
+    def size(self, name: str) -> int:
         return len(self.files.get(name, b""))
 
-    def read(self, name, offset, out):
+    def read(self, name: str, offset: int, out: bytearray | memoryview) -> int:
         data = self.files.get(name, b"")[offset : offset + len(out)]
         out[: len(data)] = data
         return len(data)
 
-    def append(self, name, data):
+    def append(self, name: str, data: bytes | bytearray | memoryview) -> None:
         self.files[name] = self.files.get(name, b"") + bytes(data)
 
-    def replace(self, name, data):
+    def replace(self, name: str, data: bytes) -> None:
         self.files[name] = bytes(data)
 
-    def remove(self, name):
+    def remove(self, name: str) -> None:
         self.files.pop(name, None)
 
 
 class Bench:
     """A delivery on a store, and real time in ms."""
 
-    def __init__(self, block=64):
+    def __init__(self, block: int = 64) -> None:
         clock = Clock(lambda: 0)
         clock.set(1780000000000)
-        files = Memory()
-        self.store = Store(files, Journal(files, 1 << 20, 1), Ring(block, 4096), block, clock)
+        self.files = Memory()
+        self.store = Store(self.files, Journal(self.files, 1 << 20, 1), Ring(block, 4096), block, clock)
         recovery.recover(self.store, 1, 0)
         self.delivery = Delivery(self.store, KEEPALIVE_MS, RAM_WINDOW_MS, FOREIGN_MS)
         self.now = 1000
 
-    def add(self, count=1):
+    def add(self, count: int = 1) -> None:
         for _ in range(count):
             self.store.add(bytearray(9) + b"%06d" % (self.store.newest + 1))
             self.delivery.added(self.now)
 
-    def sent(self, limit=10000):
+    def sent(self, limit: int = 10000) -> list[tuple[int, bool]]:
         """Everything that may go out now: [(number, historical)]."""
-        out = []
+        out: list[tuple[int, bool]] = []
         while len(out) < limit:
             item = self.delivery.next(self.now)
             if item is None:
@@ -68,9 +68,9 @@ class Bench:
             out.append((item[0], item[2]))
         raise AssertionError("never ends")
 
-    def wait(self, ms, step=250):
+    def wait(self, ms: int, step: int = 250) -> list[tuple[int, bool]]:
         """Let time pass as the watch task does; what was sent in it."""
-        out = []
+        out: list[tuple[int, bool]] = []
         end = self.now + ms
         while self.now < end:
             self.now += step
@@ -78,41 +78,41 @@ class Bench:
             out += self.sent()
         return out
 
-    def ack(self, number):
+    def ack(self, number: int) -> bool:
         return self.delivery.ack(self.store.id, number, self.now)
 
 
-def online(held=0, block=64):
+def online(held: int = 0, block: int = 64) -> Bench:
     bench = Bench(block)
     bench.add(held)
     bench.delivery.begin(bench.now)
     return bench
 
 
-def numbers(sent, historical=None):
+def numbers(sent: list[tuple[int, bool]], historical: bool | None = None) -> list[int]:
     return [number for number, old in sent if historical is None or old == historical]
 
 
-def test_nothing_goes_out_before_the_births():
+def test_nothing_goes_out_before_the_births() -> None:
     bench = Bench()
     bench.add(3)
     assert bench.sent() == []
 
 
-def test_live_records_go_at_once_and_once():
+def test_live_records_go_at_once_and_once() -> None:
     bench = online()
     bench.add(3)
     assert bench.sent() == [(1, False), (2, False), (3, False)]
     assert bench.sent() == []
 
 
-def test_what_waited_is_replayed_as_historical_oldest_first():
+def test_what_waited_is_replayed_as_historical_oldest_first() -> None:
     bench = online(held=5)
     assert bench.sent() == []  # the host's first acknowledgement may come first
     assert bench.wait(1000) == [(n, True) for n in range(1, 6)]
 
 
-def test_live_is_first_in_line():
+def test_live_is_first_in_line() -> None:
     bench = online(held=40)
     bench.wait(750)
     bench.add(2)
@@ -122,7 +122,7 @@ def test_live_is_first_in_line():
     assert numbers(sent[2:]) == list(range(1, 17))
 
 
-def test_replay_is_paced_by_acknowledgements():
+def test_replay_is_paced_by_acknowledgements() -> None:
     bench = online(held=60)
     sent = numbers(bench.wait(2000))
     assert sent == list(range(1, 17))
@@ -134,12 +134,12 @@ def test_replay_is_paced_by_acknowledgements():
     assert numbers(bench.sent()) == list(range(43, 61))
 
 
-def test_replay_comes_out_of_flash_when_it_is_long():
+def test_replay_comes_out_of_flash_when_it_is_long() -> None:
     bench = Bench(block=16)
     bench.add(300)
     assert bench.store.journal.last > 250
     bench.delivery.begin(bench.now)
-    got = []
+    got: list[int] = []
     for _ in range(200):
         got += numbers(bench.wait(1000))
         if got:
@@ -150,7 +150,7 @@ def test_replay_comes_out_of_flash_when_it_is_long():
     assert bench.store.journal.segments == []
 
 
-def test_a_lost_middle_message_is_sent_again_after_twice_the_keepalive():
+def test_a_lost_middle_message_is_sent_again_after_twice_the_keepalive() -> None:
     bench = online()
     bench.add(10)
     assert numbers(bench.sent()) == list(range(1, 11))
@@ -161,12 +161,12 @@ def test_a_lost_middle_message_is_sent_again_after_twice_the_keepalive():
     assert bench.wait(10 * KEEPALIVE_MS) == []
 
 
-def test_waiting_doubles_while_nothing_comes_back():
+def test_waiting_doubles_while_nothing_comes_back() -> None:
     bench = online()
     bench.add(1)
     assert bench.sent() == [(1, False)]
     bench.store.acked = 1  # the host has acknowledged before, so it is none that never does
-    times = []
+    times: list[int] = []
     begun = bench.now
     while bench.now < begun + 3000000:
         if bench.wait(250):
@@ -176,7 +176,7 @@ def test_waiting_doubles_while_nothing_comes_back():
     assert max(gaps) <= 600000
 
 
-def test_an_idle_hour_is_no_stall():
+def test_an_idle_hour_is_no_stall() -> None:
     bench = online()
     bench.add(1)
     bench.sent()
@@ -187,7 +187,7 @@ def test_an_idle_hour_is_no_stall():
     assert bench.wait(2 * KEEPALIVE_MS - 1000) == []
 
 
-def test_ram_goes_to_flash_when_no_acknowledgement_comes():
+def test_ram_goes_to_flash_when_no_acknowledgement_comes() -> None:
     bench = online()
     bench.add(3)
     bench.sent()
@@ -199,7 +199,7 @@ def test_ram_goes_to_flash_when_no_acknowledgement_comes():
     assert bench.store.journal.segments == []
 
 
-def test_while_acknowledgements_come_flash_is_left_alone():
+def test_while_acknowledgements_come_flash_is_left_alone() -> None:
     bench = online()
     for _ in range(100):
         bench.add(2)
@@ -209,14 +209,14 @@ def test_while_acknowledgements_come_flash_is_left_alone():
     assert bench.store.journal.last == 0
 
 
-def test_a_full_ram_goes_to_flash_at_once():
+def test_a_full_ram_goes_to_flash_at_once() -> None:
     bench = Bench(block=8)
     bench.add(9)
     assert bench.store.journal.last == 8
     assert bench.store.ring.first == 9
 
 
-def test_the_link_comes_back_with_everything_unacknowledged():
+def test_the_link_comes_back_with_everything_unacknowledged() -> None:
     bench = online()
     bench.add(10)
     bench.sent()
@@ -228,7 +228,7 @@ def test_the_link_comes_back_with_everything_unacknowledged():
     assert bench.wait(1500) == [(n, True) for n in range(7, 13)]
 
 
-def test_a_rebirth_replays_what_is_not_acknowledged():
+def test_a_rebirth_replays_what_is_not_acknowledged() -> None:
     bench = online()
     bench.add(4)
     bench.sent()
@@ -238,7 +238,7 @@ def test_a_rebirth_replays_what_is_not_acknowledged():
     assert bench.wait(1500) == [(n, True) for n in range(1, 5)]
 
 
-def test_wrong_acknowledgements_change_nothing():
+def test_wrong_acknowledgements_change_nothing() -> None:
     bench = online()
     bench.add(5)
     bench.sent()
@@ -248,16 +248,17 @@ def test_wrong_acknowledgements_change_nothing():
     assert bench.ack(5)
 
 
-def test_a_rotten_page_is_declared_once_and_passed_over():
+def test_a_rotten_page_is_declared_once_and_passed_over() -> None:
     bench = Bench(block=4)
     bench.add(40)
-    files = bench.store.files.files
-    name = "journal/" + bench.store.files.names("journal")[0]
+    files = bench.files.files
+    name = "journal/" + bench.files.names("journal")[0]
     data = bytearray(files[name])
     data[300] ^= 1
     files[name] = bytes(data)
     bench.delivery.begin(bench.now)
-    sent = []
+    sent: list[tuple[int, bool]] = []
+    closed: list[int] = []
     for _ in range(40):
         sent += bench.wait(1000)
         closed = [n for low, high in bench.store.holes for n in range(low, high + 1)]
@@ -272,9 +273,23 @@ def test_a_rotten_page_is_declared_once_and_passed_over():
     assert bench.store.acked == 41  # the gap record itself
 
 
-def test_a_host_that_never_acknowledges_gets_everything_and_the_node_forgets_slowly():
+def test_a_hole_wider_than_the_window_does_not_stop_the_replay() -> None:
+    bench = Bench()
+    bench.add(5)
+    bench.store.spill()
+    bench.store.ring.reset(506)
+    bench.store.newest = bench.store.reserved = 505
+    bench.store.gap(6, 505, True, 0, 0)
+    bench.delivery.begin(bench.now)
+    assert numbers(bench.wait(2000)) == [1, 2, 3, 4, 5, 506]
+    bench.ack(5)
+    bench.delivery.begin(bench.now)
+    assert numbers(bench.wait(2000)) == [506]
+
+
+def test_a_host_that_never_acknowledges_gets_everything_and_the_node_forgets_slowly() -> None:
     bench = online(held=100)
-    got = []
+    got: list[int] = []
     for _ in range(FOREIGN_MS // 1000 + 60):
         got += numbers(bench.wait(1000))
     assert sorted(set(got)) == list(range(1, 101))
@@ -287,7 +302,7 @@ def test_a_host_that_never_acknowledges_gets_everything_and_the_node_forgets_slo
     assert bench.store.journal.segments == []
 
 
-def test_a_foreign_host_gets_what_it_missed_offline_and_a_little_more():
+def test_a_foreign_host_gets_what_it_missed_offline_and_a_little_more() -> None:
     bench = online()
     bench.wait(FOREIGN_MS + 1000)
     assert bench.delivery.foreign
@@ -303,7 +318,7 @@ def test_a_foreign_host_gets_what_it_missed_offline_and_a_little_more():
     assert 6 <= len(sent) - 5 <= 2 * KEEPALIVE_MS * 2 // 10000 + 1  # those of the last two to four keepalives
 
 
-def test_the_first_acknowledgement_makes_a_foreign_host_our_own():
+def test_the_first_acknowledgement_makes_a_foreign_host_our_own() -> None:
     bench = online()
     bench.wait(FOREIGN_MS + 1000)
     bench.add(1)

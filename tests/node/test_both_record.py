@@ -3,7 +3,18 @@
 from struct import pack
 
 from shutan_node import gaps, record
+from shutan_node.clock import Clock
 from shutan_node.columns import Columns
+from shutan_node.journal import Files, Journal
+from shutan_node.store import Ring, Store
+from shutan_wire.encode import Writer
+from shutan_wire.quality import GOOD
+
+TYPE_CHECKING = False  # type checkers read this name as true, all runtimes as false
+if TYPE_CHECKING:
+    from shutan_node import shapes
+
+    Taken = tuple[int, int, int, bytes, bool, int]
 
 FLOAT = 9
 DOUBLE = 10
@@ -11,18 +22,30 @@ UINT64 = 8
 INT32 = 3
 
 
-class Writer:
+class Taker(Writer):
     """Takes what `record.emit` writes."""
 
-    def __init__(self):
-        self.metrics = []
+    def __init__(self) -> None:
+        super().__init__(bytearray(8))
+        self.metrics: list[Taken] = []
 
-    def metric(self, alias, hi, lo, datatype, image, offset, historical, quality):
+    def metric(  # noqa: PLR0917 - as Writer has it
+        self,
+        alias: int,
+        ts_hi: int,
+        ts_lo: int,
+        datatype: int,
+        image: bytes | bytearray | memoryview | None,
+        offset: int = 0,
+        historical: bool = False,
+        quality: int = GOOD,
+    ) -> None:
+        assert image is not None
         value = bytes(image[offset : offset + 8])
-        self.metrics.append((alias, (hi << 21) + lo, datatype, value, historical, quality))
+        self.metrics.append((alias, (ts_hi << 21) + ts_lo, datatype, value, historical, quality))
 
 
-def some_columns():
+def some_columns() -> Columns:
     columns = Columns(2, "m", "a b c d e", bytes((1, 46, 56, 142, 30)), bytes((UINT64, FLOAT, DOUBLE, INT32, FLOAT)))
     columns.set(0, 123456789012345)
     columns.set(1, 230.5)
@@ -32,13 +55,13 @@ def some_columns():
     return columns
 
 
-def emitted(body, columns, historical=False):
-    writer = Writer()
+def emitted(body: memoryview, columns: Columns, historical: bool = False) -> "list[Taken]":
+    writer = Taker()
     record.emit(body, columns, writer, historical)
     return writer.metrics
 
 
-def test_all_values_come_back():
+def test_all_values_come_back() -> None:
     columns = some_columns()
     columns.time_ms = 1780000000123
     columns.relative = False
@@ -62,7 +85,7 @@ def test_all_values_come_back():
         assert metric[5] == 192
 
 
-def test_only_due_columns_and_their_qualities():
+def test_only_due_columns_and_their_qualities() -> None:
     columns = some_columns()
     columns.time_ms = 5
     columns.select(bytearray((0, 1, 0, 0, 1)), 0, 0)
@@ -73,7 +96,7 @@ def test_only_due_columns_and_their_qualities():
     assert [(m[0] & 255, m[5]) for m in metrics] == [(46, 192), (30, 500)]
 
 
-def test_zero_and_largest_counter():
+def test_zero_and_largest_counter() -> None:
     columns = Columns(1, "m", "a b", bytes((1, 2)), bytes((UINT64, UINT64)))
     columns.set(0, 0)
     columns.set(1, 2**64 - 1)
@@ -83,7 +106,7 @@ def test_zero_and_largest_counter():
     assert [m[3] for m in emitted(memoryview(out)[:size], columns)] == [bytes(8), b"\xff" * 8]
 
 
-def test_uptime_is_stamped_once():
+def test_uptime_is_stamped_once() -> None:
     columns = some_columns()
     columns.time_ms = 7000
     columns.relative = True
@@ -97,14 +120,14 @@ def test_uptime_is_stamped_once():
     assert not body[0] & record.RELATIVE
 
 
-def test_times_up_to_the_year_3000():
+def test_times_up_to_the_year_3000() -> None:
     body = bytearray(8)
     for time_ms in (0, 1, 2**21 - 1, 2**21, 2**30, 2**31, 2**32 + 5, 1780000000000, 32503680000000):
         record.put_time(body, time_ms)
         assert record.time_of(body) == time_ms
 
 
-def test_a_value_that_cannot_be_is_refused_and_changes_nothing():
+def test_a_value_that_cannot_be_is_refused_and_changes_nothing() -> None:
     columns = some_columns()
     before = bytes(columns.image)
     for column, value in ((0, 2**64), (0, -(2**63) - 1), (1, float("nan")), (1, float("inf"))):
@@ -116,7 +139,7 @@ def test_a_value_that_cannot_be_is_refused_and_changes_nothing():
     assert bytes(columns.image) == before
 
 
-def test_a_small_buffer_is_an_error_not_an_overflow():
+def test_a_small_buffer_is_an_error_not_an_overflow() -> None:
     columns = some_columns()
     columns.select(None, 0, 0)
     try:
@@ -126,24 +149,19 @@ def test_a_small_buffer_is_an_error_not_an_overflow():
     raise AssertionError
 
 
-class Keeper:
-    """As much of a store as `gaps.declare` needs."""
+class Keeper(Store):
+    """A store whose clock stands still before the first sync; it keeps what it is given, and nothing else."""
 
-    def __init__(self):
-        self.lost = 0
-        self.holes = []
-        self.gap_ms = -1
-        self.bodies = []
-        self.clock = self
+    def __init__(self) -> None:
+        super().__init__(Files(), Journal(Files(), 65536, 1), Ring(1, 1), 1, Clock(lambda: 1000))
+        self.bodies: list[bytes] = []
 
-    def now(self):
-        return 1000, True
-
-    def add(self, body):
+    def add(self, body: bytearray | memoryview) -> int:
         self.bodies.append(bytes(body))
+        return len(self.bodies)
 
 
-def test_gap_bodies():
+def test_gap_bodies() -> None:
     keeper = Keeper()
     gaps.declare(keeper, 5, 2**40, True, 0, 1780000000123)
     gaps.declare(keeper, 7, 7, False, 1, 2)

@@ -21,13 +21,13 @@ class Flash:
     of a replacement counts as one) until the cut, None = never. full: appends and replacements raise OSError.
     """
 
-    def __init__(self, files=None):
-        self.files = {} if files is None else files
-        self.budget = None
+    def __init__(self, files: dict[str, bytes] | None = None) -> None:
+        self.files: dict[str, bytes] = {} if files is None else files
+        self.budget: int | None = None
         self.used = 0
         self.full = False
 
-    def _spend(self, units):
+    def _spend(self, units: int) -> int:
         """How many of the units come before the cut."""
         if self.budget is None:
             self.used += units
@@ -36,18 +36,18 @@ class Flash:
         self.used += done
         return done
 
-    def names(self, folder):
+    def names(self, folder: str) -> list[str]:
         return sorted([name[len(folder) + 1 :] for name in self.files if name.startswith(folder + "/")])
 
-    def size(self, name):
+    def size(self, name: str) -> int:
         return len(self.files.get(name, b""))
 
-    def read(self, name, offset, out):
+    def read(self, name: str, offset: int, out: bytearray | memoryview) -> int:
         data = self.files.get(name, b"")[offset : offset + len(out)]
         out[: len(data)] = data
         return len(data)
 
-    def append(self, name, data):
+    def append(self, name: str, data: bytes | bytearray | memoryview) -> None:
         if self.full:
             raise OSError(28)
         done = self._spend(len(data))
@@ -56,34 +56,43 @@ class Flash:
         if done < len(data):
             raise PowerCut
 
-    def replace(self, name, data):
+    def replace(self, name: str, data: bytes) -> None:
         if self.full:
             raise OSError(28)
         if self._spend(len(data) + 1) <= len(data):
             raise PowerCut
         self.files[name] = bytes(data)
 
-    def remove(self, name):
+    def remove(self, name: str) -> None:
         if self._spend(1) < 1:
             raise PowerCut
         self.files.pop(name, None)
 
 
-def start(flash, boot=1, shape=SHAPE, was=0, limit=65536, block=BLOCK, size=1024, clock=None):
+def start(
+    flash: Flash,
+    *,
+    boot: int = 1,
+    shape: int = SHAPE,
+    was: int = 0,
+    limit: int = 65536,
+    size: int = 1024,
+    clock: Clock | None = None,
+) -> tuple[Store, bool]:
     """A store after (re)start, and whether it kept what was there."""
     journal = Journal(flash, limit, boot)
-    store = Store(flash, journal, Ring(block, size), block, clock or stamped())
+    store = Store(flash, journal, Ring(BLOCK, size), BLOCK, clock or stamped())
     kept = recovery.recover(store, shape, was)
     if store.clock.offset is not None:
         recovery.stamp(store, store.clock.offset)
     return store, kept
 
 
-def stamped():
+def stamped() -> Clock:
     """A clock that is set."""
     now = [0]
 
-    def uptime():
+    def uptime() -> int:
         now[0] += 10
         return now[0]
 
@@ -92,7 +101,7 @@ def stamped():
     return clock
 
 
-def body(text, time_ms=1780000000000, relative=False):
+def body(text: str, time_ms: int = 1780000000000, relative: bool = False) -> bytearray:
     """A data body of slot 1 without columns, with some bytes to tell it by."""
     out = bytearray(9) + text.encode()
     out[0] = record.RELATIVE if relative else 0
@@ -101,9 +110,9 @@ def body(text, time_ms=1780000000000, relative=False):
     return out
 
 
-def held(store):
+def held(store: Store) -> dict[int, bytes]:
     """number -> body of everything that the store still holds."""
-    found = {}
+    found: dict[int, bytes] = {}
     number = store.first
     while True:
         item = store.seek(number)
@@ -113,14 +122,14 @@ def held(store):
         number = item[0] + 1
 
 
-def held_texts(store):
+def held_texts(store: Store) -> list[bytes]:
     """Contents of what is held, by number."""
     return [data[9:] for _, data in sorted(held(store).items())]
 
 
-def gap_ranges(store):
+def gap_ranges(store: Store) -> list[tuple[int, int, bool]]:
     """(from, to, unsaved) of the gap records held."""
-    out = []
+    out: list[tuple[int, int, bool]] = []
     for _, data in sorted(held(store).items()):
         if data[0] & record.GAP:
             low, high, _, _ = gaps.numbers(memoryview(data))
@@ -128,7 +137,7 @@ def gap_ranges(store):
     return out
 
 
-def test_numbers_begin_at_one_and_bodies_come_back():
+def test_numbers_begin_at_one_and_bodies_come_back() -> None:
     store, kept = start(Flash())
     assert kept
     assert [store.add(body(text)) for text in "abc"] == [1, 2, 3]
@@ -136,9 +145,9 @@ def test_numbers_begin_at_one_and_bodies_come_back():
     assert store.journaled() == 0
 
 
-def test_the_ring_wraps_and_never_mixes_bodies():
+def test_the_ring_wraps_and_never_mixes_bodies() -> None:
     ring = Ring(5, 64)
-    expect = {}
+    expect: dict[int, bytes] = {}
     number = 0
     for size in (10, 20, 30, 5, 25, 33, 1, 64, 12, 13, 14, 15, 16, 60, 4) * 8:
         number += 1
@@ -152,7 +161,7 @@ def test_the_ring_wraps_and_never_mixes_bodies():
             assert bytes(ring.get(key)) == value
 
 
-def test_spilled_records_stay_in_order_with_those_in_ram():
+def test_spilled_records_stay_in_order_with_those_in_ram() -> None:
     store, _ = start(Flash())
     for number in range(1, 31):
         store.add(body("r%d" % number))
@@ -165,7 +174,7 @@ def test_spilled_records_stay_in_order_with_those_in_ram():
     assert store.journal.last == 28
 
 
-def test_acknowledged_records_leave_ram_and_flash():
+def test_acknowledged_records_leave_ram_and_flash() -> None:
     flash = Flash()
     store, _ = start(flash)
     for number in range(1, 21):
@@ -177,7 +186,7 @@ def test_acknowledged_records_leave_ram_and_flash():
     assert store.add(body("next")) == 21
 
 
-def test_an_acknowledgement_for_another_store_or_above_the_newest_is_refused():
+def test_an_acknowledgement_for_another_store_or_above_the_newest_is_refused() -> None:
     store, _ = start(Flash())
     for _ in range(5):
         store.add(body("x"))
@@ -192,7 +201,7 @@ def test_an_acknowledgement_for_another_store_or_above_the_newest_is_refused():
     assert sorted(held(store)) == [4, 5]
 
 
-def test_after_a_kill_no_number_is_used_again_and_the_gap_says_which_are_gone():
+def test_after_a_kill_no_number_is_used_again_and_the_gap_says_which_are_gone() -> None:
     flash = Flash()
     store, _ = start(flash)
     for number in range(1, 6):
@@ -206,7 +215,7 @@ def test_after_a_kill_no_number_is_used_again_and_the_gap_says_which_are_gone():
     assert again.add(body("new")) > BLOCK
 
 
-def test_unsaved_is_never_more_than_the_block():
+def test_unsaved_is_never_more_than_the_block() -> None:
     flash = Flash()
     for boot in range(1, 30):
         store, kept = start(flash, boot=boot)
@@ -220,7 +229,7 @@ def test_unsaved_is_never_more_than_the_block():
             store.ack(store.id, store.newest)
 
 
-def test_a_planned_stop_leaves_no_gap():
+def test_a_planned_stop_leaves_no_gap() -> None:
     flash = Flash()
     store, _ = start(flash)
     for number in range(5):
@@ -232,7 +241,7 @@ def test_a_planned_stop_leaves_no_gap():
     assert again.add(body("new")) == 6
 
 
-def test_the_gap_of_a_kill_is_declared_once():
+def test_the_gap_of_a_kill_is_declared_once() -> None:
     flash = Flash()
     store, _ = start(flash)
     store.add(body("x"))
@@ -243,7 +252,7 @@ def test_the_gap_of_a_kill_is_declared_once():
     assert third.unsaved == 0
 
 
-def test_overwriting_the_oldest_declares_it_and_keeps_the_rest():
+def test_overwriting_the_oldest_declares_it_and_keeps_the_rest() -> None:
     flash = Flash()
     store, _ = start(flash, limit=20000)
     text = "y" * 200
@@ -260,7 +269,7 @@ def test_overwriting_the_oldest_declares_it_and_keeps_the_rest():
     assert sum(flash.size("journal/" + name) for name in flash.names("journal")) <= 20000
 
 
-def test_a_full_flash_loses_the_oldest_in_ram_says_so_and_goes_on():
+def test_a_full_flash_loses_the_oldest_in_ram_says_so_and_goes_on() -> None:
     flash = Flash()
     store, _ = start(flash)
     store.add(body("first"))
@@ -286,7 +295,7 @@ def test_a_full_flash_loses_the_oldest_in_ram_says_so_and_goes_on():
     assert not missing
 
 
-def test_a_rotten_page_costs_that_page_only():
+def test_a_rotten_page_costs_that_page_only() -> None:
     flash = Flash()
     store, _ = start(flash)
     for page in range(6):
@@ -309,7 +318,7 @@ def test_a_rotten_page_costs_that_page_only():
         assert missing <= set(range(4 * page + 1, 4 * page + 5)), (bit, missing)
 
 
-def test_uptimes_on_flash_are_stamped_by_the_sync_of_their_own_boot():
+def test_uptimes_on_flash_are_stamped_by_the_sync_of_their_own_boot() -> None:
     flash = Flash()
     clock = Clock(lambda: 5000)
     store, _ = start(flash, boot=10, clock=clock)
@@ -326,7 +335,7 @@ def test_uptimes_on_flash_are_stamped_by_the_sync_of_their_own_boot():
     assert times == [1780000000000, 1780000001000, 1780000002000, 1780000003000]
 
 
-def test_uptimes_of_a_boot_that_never_learned_the_time_are_left_out():
+def test_uptimes_of_a_boot_that_never_learned_the_time_are_left_out() -> None:
     flash = Flash()
     store, _ = start(flash, boot=10, clock=Clock(lambda: 5000))
     store.add(body("never", 1000, True))
@@ -336,7 +345,7 @@ def test_uptimes_of_a_boot_that_never_learned_the_time_are_left_out():
     assert [data[9:] for data in held(again).values() if not data[0] & record.GAP] == [b"now"]
 
 
-def test_records_of_an_unknown_shape_are_given_up():
+def test_records_of_an_unknown_shape_are_given_up() -> None:
     flash = Flash()
     store, _ = start(flash)
     store.add(body("old"))
@@ -350,7 +359,7 @@ def test_records_of_an_unknown_shape_are_given_up():
     assert held(other) == {}
 
 
-def test_a_damaged_state_is_a_new_store():
+def test_a_damaged_state_is_a_new_store() -> None:
     flash = Flash()
     store, _ = start(flash)
     store.add(body("x"))
@@ -362,7 +371,7 @@ def test_a_damaged_state_is_a_new_store():
     assert other.add(body("y")) == 1
 
 
-def life(flash, used, acked, durable):
+def life(flash: Flash, used: list[int], acked: list[int], durable: dict[int, bool]) -> None:
     """A node's life until the cut: records, spills, acknowledgements. What was promised is noted on the way."""
     store, _ = start(flash, boot=len(used) + 1, limit=65536)
     for step in range(14):
@@ -378,7 +387,7 @@ def life(flash, used, acked, durable):
             acked.append(store.newest - 4)
 
 
-def test_power_cut_at_every_byte():
+def test_power_cut_at_every_byte() -> None:
     whole = Flash()
     start(whole)
     before = dict(whole.files)
@@ -389,9 +398,9 @@ def test_power_cut_at_every_byte():
     for cut in range(total):
         flash = Flash(dict(before))
         flash.budget = cut
-        used = []
-        acked = []
-        durable = {}
+        used: list[int] = []
+        acked: list[int] = []
+        durable: dict[int, bool] = {}
         try:
             life(flash, used, acked, durable)
         except PowerCut:
@@ -404,7 +413,7 @@ def test_power_cut_at_every_byte():
         done = max(acked) if acked else 0
         for number in durable:
             assert number <= done or number in found, (cut, number)
-        closed = set()
+        closed: set[int] = set()
         for low, high, _ in gap_ranges(store):
             closed.update(range(low, high + 1))
         for number in used:  # nothing vanishes without a word
@@ -419,7 +428,7 @@ def test_power_cut_at_every_byte():
         assert set(found) <= set(held(again)), cut
 
 
-def test_power_cut_during_recovery():
+def test_power_cut_during_recovery() -> None:
     flash = Flash()
     store, _ = start(flash)
     for number in range(6):
@@ -441,14 +450,14 @@ def test_power_cut_during_recovery():
         assert kept, cut
         found = held(again)
         assert set(range(1, 7)) <= set(found), cut
-        closed = set()
+        closed: set[int] = set()
         for low, high, _ in gap_ranges(again):
             closed.update(range(low, high + 1))
         assert 7 in closed, cut
         assert again.add(body("after")) > 7, cut
 
 
-def outage(flash, used):
+def outage(flash: Flash, used: list[int]) -> None:
     """A long time without a host: flash fills and the oldest is overwritten. first: a few records acknowledged."""
     store, _ = start(flash, boot=7, limit=10000, size=2048)
     for step in range(130):
@@ -459,14 +468,14 @@ def outage(flash, used):
             store.spill()
 
 
-def test_power_cut_while_the_oldest_is_overwritten():
+def test_power_cut_while_the_oldest_is_overwritten() -> None:
     whole = Flash()
     outage(whole, [])
     step = 31  # a prime: pages, gap records and states are all cut somewhere
     for cut in range(60, whole.used, step):
         flash = Flash()
         flash.budget = cut
-        used = []
+        used: list[int] = []
         try:
             outage(flash, used)
         except PowerCut:

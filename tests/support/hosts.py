@@ -45,6 +45,7 @@ class NodeView:
         self.unsaved: list[int] = []
         self.bdseq: list[int] = []
         self.order: list[int] = []
+        self.due = False  # it should hear the watermark: after its births and after every record, new or not
         self._seq = -1
         self._names: dict[int, tuple[str, str, int]] = {}
         self._born: set[str] = set()
@@ -108,6 +109,7 @@ class NodeView:
                 self.first = int(str(names[records.STORE_FIRST].value))
             self.boots.append(int(str(names[records.BOOT_ID].value)))
             self.unsaved.append(int(str(names[records.UNSAVED].value)))
+            self.due = True
             self.bdseq.append(int(str(names[records.BDSEQ].value)))
             if names[records.REBIRTH].alias is not None:
                 self.faults.append("Rebirth has an alias")
@@ -139,6 +141,7 @@ class NodeView:
             self.faults.append(f"{kind} {device}: no record number")
             return
         self.order.append(number)
+        self.due = True
         if old:
             self.historical.add(number)
         if number in self.held:
@@ -184,11 +187,10 @@ class FakeHost:
             self.nodes[node].take(kind, device or "", payload)
 
     def _acknowledge(self) -> None:
-        said: dict[tuple[str, int], int] = {}
         while not self._stop.wait(ACK_EVERY_S):
             for name, node in list(self.nodes.items()):
-                if self.acking and node.watermark > said.get((name, node.store_id), 0):
-                    said[name, node.store_id] = node.watermark
+                if self.acking and node.due and self._client.is_connected():
+                    node.due = False  # before the look: what comes now is told next time
                     self.ack(name, node.store_id, node.watermark)
 
     def ack(self, node: str, store_id: int, number: int) -> None:
@@ -197,7 +199,8 @@ class FakeHost:
         now = int(time.time() * 1000)
         both = [(records.ACK_STORE, store_id), (records.ACK, number)]
         metrics = [Metric(name=name, timestamp=now, datatype=UINT64, value=value) for name, value in both]
-        self.command(node, encode_payload(Payload(timestamp=now, metrics=metrics)))
+        payload = encode_payload(Payload(timestamp=now, metrics=metrics))
+        self._client.publish(topic(self._group, "NCMD", node), payload, 0)
 
     def rebirth(self, node: str) -> None:
         """Ask for births, as hosts do: without a datatype."""

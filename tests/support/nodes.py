@@ -14,7 +14,7 @@ import tty
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Self
+from typing import Any, Self
 
 import build_node
 from pymodbus.framer import FramerRTU
@@ -25,6 +25,8 @@ from support.servers import HOST, wait_until
 HAL = REPO / "simulators/shutan_sim/hal"
 PROFILES = REPO / "firmware/shutan_meters/profiles"
 STOP_LIMIT_S = 10.0
+START_LIMIT_S = 20.0
+RESET = 3  # exit code of machine.reset()
 
 
 class Lines:
@@ -177,12 +179,24 @@ class Node:
         self._environment["SHUTAN_SIM_RATE"] = str(rate)
 
     def start(self) -> Self:
+        """Start the interpreter and wait until it has booted; a reset, as after a new configuration, is a new life."""
+        boots = len(self.said("boot"))
+        for _ in range(3):
+            self.launch()
+            wait_until(
+                lambda: self.process.poll() is not None or len(self.said("boot")) > boots, START_LIMIT_S, "a boot"
+            )
+            if self.process.poll() != RESET:
+                break
+        assert self.process.poll() is None, self.console.read_text(encoding="utf-8", errors="replace")
+        return self
+
+    def launch(self) -> None:
         """Start the interpreter."""
         with self.console.open("ab") as out:
             self._process = subprocess.Popen(
                 self._command, cwd=self.folder, env=self._environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out
             )
-        return self
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
@@ -200,9 +214,11 @@ class Node:
         return self.process.wait(STOP_LIMIT_S)
 
     @property
-    def events(self) -> list[dict[str, object]]:
+    def events(self) -> list[dict[str, Any]]:
         """Every whole line of the console that is JSON."""
-        found: list[dict[str, object]] = []
+        found: list[dict[str, Any]] = []
+        if not self.console.is_file():
+            return found
         for line in self.console.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 found.append(json.loads(line))
@@ -210,11 +226,16 @@ class Node:
                 continue
         return found
 
-    def said(self, event: str) -> list[dict[str, object]]:
+    @property
+    def last(self) -> dict[str, Any]:
+        """The newest event of the node."""
+        return [event for event in self.events if "newest" in event][-1]
+
+    def said(self, event: str) -> list[dict[str, Any]]:
         """The events of one kind so far."""
         return [said for said in self.events if said.get("event") == event]
 
-    def wait(self, event: str, count: int = 1, limit_s: float = 20.0) -> dict[str, object]:
+    def wait(self, event: str, count: int = 1, limit_s: float = 20.0) -> dict[str, Any]:
         """Wait for the count-th event of a kind."""
         wait_until(lambda: len(self.said(event)) >= count, limit_s, f"{count} x {event} on {self.console}")
         return self.said(event)[count - 1]
