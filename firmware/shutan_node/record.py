@@ -42,7 +42,7 @@ def put_time(body: "bytearray | memoryview", time_ms: int) -> None:
     pack_into("<HBHB", body, 2, lo & 0xFFFF, lo >> 16, hi & 0xFFFF, hi >> 16)
 
 
-def time_of(body: "bytearray | memoryview") -> int:
+def time_of(body: "bytes | bytearray | memoryview") -> int:
     """Time of a body in ms: uptime when its flag RELATIVE is set, else UTC since 1970."""
     lo, lo2, hi, hi2 = unpack_from("<HBHB", body, 2)
     return ((hi | hi2 << 16) << 21) + (lo | lo2 << 16)
