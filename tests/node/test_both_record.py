@@ -12,8 +12,6 @@ from shutan_wire.quality import GOOD
 
 TYPE_CHECKING = False  # type checkers read this name as true, all runtimes as false
 if TYPE_CHECKING:
-    from shutan_node import shapes
-
     Taken = tuple[int, int, int, bytes, bool, int]
 
 FLOAT = 9

@@ -10,7 +10,7 @@ SHAPE = 77
 BLOCK = 8
 
 
-class PowerCut(Exception):
+class PowerCut(Exception):  # noqa: N818 - it ends a life, it is no error of the code
     """The supply is gone."""
 
 
@@ -148,9 +148,7 @@ def test_numbers_begin_at_one_and_bodies_come_back() -> None:
 def test_the_ring_wraps_and_never_mixes_bodies() -> None:
     ring = Ring(5, 64)
     expect: dict[int, bytes] = {}
-    number = 0
-    for size in (10, 20, 30, 5, 25, 33, 1, 64, 12, 13, 14, 15, 16, 60, 4) * 8:
-        number += 1
+    for number, size in enumerate((10, 20, 30, 5, 25, 33, 1, 64, 12, 13, 14, 15, 16, 60, 4) * 8, 1):
         data = bytes([number & 255]) * size
         while not ring.put(data):
             expect.pop(ring.first)
@@ -164,7 +162,7 @@ def test_the_ring_wraps_and_never_mixes_bodies() -> None:
 def test_spilled_records_stay_in_order_with_those_in_ram() -> None:
     store, _ = start(Flash())
     for number in range(1, 31):
-        store.add(body("r%d" % number))
+        store.add(body(f"r{number}"))
         if number % 7 == 0:
             store.spill()
     found = held(store)
@@ -178,7 +176,7 @@ def test_acknowledged_records_leave_ram_and_flash() -> None:
     flash = Flash()
     store, _ = start(flash)
     for number in range(1, 21):
-        store.add(body("x%d" % number))
+        store.add(body(f"x{number}"))
     store.spill()
     assert store.ack(store.id, 20)
     assert flash.names("journal") == []
@@ -205,7 +203,7 @@ def test_after_a_kill_no_number_is_used_again_and_the_gap_says_which_are_gone() 
     flash = Flash()
     store, _ = start(flash)
     for number in range(1, 6):
-        store.add(body("x%d" % number))
+        store.add(body(f"x{number}"))
     store.ack(store.id, 2)
     again, kept = start(flash, boot=2)
     assert kept
@@ -222,7 +220,7 @@ def test_unsaved_is_never_more_than_the_block() -> None:
         assert kept
         assert store.unsaved <= BLOCK
         for number in range(boot % 11):
-            store.add(body("x%d" % number))
+            store.add(body(f"x{number}"))
         if boot % 3 == 0:
             store.spill()
         if boot % 4 == 0:
@@ -233,7 +231,7 @@ def test_a_planned_stop_leaves_no_gap() -> None:
     flash = Flash()
     store, _ = start(flash)
     for number in range(5):
-        store.add(body("x%d" % number))
+        store.add(body(f"x{number}"))
     recovery.close(store)
     again, _ = start(flash, boot=2)
     assert again.unsaved == 0
@@ -300,7 +298,7 @@ def test_a_rotten_page_costs_that_page_only() -> None:
     store, _ = start(flash)
     for page in range(6):
         for number in range(4):
-            store.add(body("p%d-%d" % (page, number)))
+            store.add(body(f"p{page}-{number}"))
         store.spill()
     recovery.close(store)
     name = "journal/" + flash.names("journal")[0]
@@ -323,7 +321,7 @@ def test_uptimes_on_flash_are_stamped_by_the_sync_of_their_own_boot() -> None:
     clock = Clock(lambda: 5000)
     store, _ = start(flash, boot=10, clock=clock)
     for number in range(4):
-        store.add(body("u%d" % number, 1000 * number, True))
+        store.add(body(f"u{number}", 1000 * number, True))
     store.spill()
     store.add(body("ram", 4500, True))
     clock.set(1780000000000)
@@ -375,7 +373,7 @@ def life(flash: Flash, used: list[int], acked: list[int], durable: dict[int, boo
     """A node's life until the cut: records, spills, acknowledgements. What was promised is noted on the way."""
     store, _ = start(flash, boot=len(used) + 1, limit=65536)
     for step in range(14):
-        number = store.add(body("n%d" % step))
+        number = store.add(body(f"n{step}"))
         assert number not in used
         used.append(number)
         if step % 4 == 3:
@@ -401,7 +399,7 @@ def test_power_cut_at_every_byte() -> None:
         used: list[int] = []
         acked: list[int] = []
         durable: dict[int, bool] = {}
-        try:
+        try:  # noqa: SIM105 - no contextlib on MicroPython
             life(flash, used, acked, durable)
         except PowerCut:
             pass
@@ -432,7 +430,7 @@ def test_power_cut_during_recovery() -> None:
     flash = Flash()
     store, _ = start(flash)
     for number in range(6):
-        store.add(body("n%d" % number))
+        store.add(body(f"n{number}"))
     store.spill()
     store.add(body("in ram"))
     before = dict(flash.files)
@@ -441,7 +439,7 @@ def test_power_cut_during_recovery() -> None:
     for cut in range(whole.used):
         torn = Flash(dict(before))
         torn.budget = cut
-        try:
+        try:  # noqa: SIM105 - as above
             start(torn, boot=2)
         except PowerCut:
             pass
@@ -461,7 +459,7 @@ def outage(flash: Flash, used: list[int]) -> None:
     """A long time without a host: flash fills and the oldest is overwritten. first: a few records acknowledged."""
     store, _ = start(flash, boot=7, limit=10000, size=2048)
     for step in range(130):
-        used.append(store.add(body("n%d" % step + "z" * 250)))
+        used.append(store.add(body(f"n{step}" + "z" * 250)))
         if step == 2:
             store.ack(store.id, 2)
         if step % 3 == 2:
@@ -476,7 +474,7 @@ def test_power_cut_while_the_oldest_is_overwritten() -> None:
         flash = Flash()
         flash.budget = cut
         used: list[int] = []
-        try:
+        try:  # noqa: SIM105 - as above
             outage(flash, used)
         except PowerCut:
             pass
