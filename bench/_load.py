@@ -55,13 +55,14 @@ MARK_T, MARK_N, MARK_S = 0x1F_FFFF_FFFF, 0x0F_FFFF, 77  # replaced in the encode
 class Template:
     """A DATA payload cut at its times, record number and sequence number."""
 
-    def __init__(self, chance: random.Random, metrics: list[catalogue.Metric]) -> None:
+    def __init__(self, chance: random.Random, metrics: list[catalogue.Metric], registers: list[int]) -> None:
         stamp = 0x18, varint(1_700_000_000_001)
         parts = [b"\x08" + stamp[1]]
         parts.append(self._metric(256, b"\x58" + varint(FIRST_RECORD), stamp[1]))
+        counted = iter(registers)
         for metric in metrics:
             if metric.kind == "counter":
-                value = b"\x58" + varint(chance.randrange(300_000_000, 2_000_000_000))
+                value = b"\x58" + varint(next(counted) + chance.randrange(1000))
             else:
                 low, high = max(metric.low, -400.0), min(metric.high, 400.0)
                 value = b"\x65" + struct.pack("<f", chance.uniform(low, high))
@@ -101,7 +102,9 @@ class Node:
         self.began_s = 0.0
         self.metrics = metrics
         self.chance = random.Random(index)  # noqa: S311 - a load that comes out the same each time
-        self.templates = [Template(self.chance, metrics) for _ in range(VARIANTS)]
+        # Registers of any size: their varints differ in length from meter to meter, as in a factory.
+        registers = [self.chance.randrange(1 << self.chance.randrange(8, 40)) for _ in range(COUNTERS)]
+        self.templates = [Template(self.chance, metrics, registers) for _ in range(VARIANTS)]
         self.store = self.chance.getrandbits(64)
         self.next = FIRST_RECORD
         self.acked = FIRST_RECORD - 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shutan_gateway.batch import Batch
 from shutan_gateway.decode import Decoded, explain
-from shutan_gateway.decoder import Decoder
+from shutan_gateway.decoder import Decoder, Shapes
 from shutan_gateway.errors import Refusal
 from shutan_gateway.spool import BIRTH, DATA, GAP, SpoolRecord
 from shutan_gateway.watermarks import NUMBER_MAX
@@ -46,10 +46,10 @@ class Outcome(NamedTuple):
 class Acceptor:
     """Owner of the current batch, the decoder and the conflict windows. Belongs to the intake thread."""
 
-    def __init__(self, max_payload_bytes: int, conflict_window: int) -> None:
+    def __init__(self, shapes: Shapes, max_payload_bytes: int, conflict_window: int) -> None:
         self.batch = Batch()
         self.due: set[Stream] = set()  # streams whose nodes should hear the watermark
-        self.decoder = Decoder(max_payload_bytes)
+        self.decoder = Decoder(shapes, max_payload_bytes)
         self._window_size = conflict_window
         self._windows: dict[tuple[str, str, str], Window] = {}
 
@@ -62,7 +62,7 @@ class Acceptor:
         """One NDATA or DDATA."""
         node, _, device, raw, received_ms = arrival
         try:
-            decoded = self.decoder.decode(device.definition, raw, received_ms)
+            decoded = self.decoder.decode(device.definition, raw, received_ms, device.recent)
         except Refusal as refusal:
             self.batch.reject(refusal.reason)
             self.fault(refusal.reason)

@@ -15,7 +15,6 @@ A metric of the catalogue with a fitting datatype keeps its name and family. Eve
 from __future__ import annotations
 
 import json
-from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from shutan_wire import catalogue, records
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
     from shutan_wire.model import Metric
 
-__all__ = ["UNMAPPED", "Definition", "Field", "Role", "field_of", "infer_datatype", "safe_name"]
+__all__ = ["UNMAPPED", "Definition", "Field", "Role", "birth_text", "field_of", "infer_datatype", "safe_name"]
 
 UNMAPPED = "unmapped"
 _NAME_MAX = 64  # characters of a field name made from a foreign one
@@ -70,23 +69,17 @@ class Field(NamedTuple):
 
 
 class Definition:
-    """All metrics of one birth, found by alias or name. Equal births share one object (see `intern`)."""
+    """All metrics of one birth, found by alias or name. Equal births share one object (decoder.Shapes)."""
 
     def __init__(self, metrics: Sequence[tuple[str, int | None, int]]) -> None:
-        self.metrics = tuple(metrics)
         self.by_alias: dict[int, Field] = {}
         self.by_name: dict[str, Field] = {}
         taken: set[str] = set()
-        for name, alias, datatype in self.metrics:
+        for name, alias, datatype in metrics:
             field = field_of(name, datatype, taken)
             self.by_name[name] = field
             if alias is not None:
                 self.by_alias[alias] = field
-
-    @property
-    def text(self) -> str:
-        """Canonical text for the registry."""
-        return json.dumps(self.metrics, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
     def parse(cls, text: str) -> Definition:
@@ -94,16 +87,11 @@ class Definition:
         metrics = cast("list[tuple[str, int | None, int]]", json.loads(text))
         return cls([(name, alias, datatype) for name, alias, datatype in metrics])
 
-    @classmethod
-    def of_birth(cls, metrics: Iterable[Metric]) -> Definition:
-        """From the metrics of an NBIRTH or DBIRTH; one without name or datatype declares nothing."""
-        named = [(m.name, m.alias, m.datatype) for m in metrics if m.name and m.datatype]
-        return cls([(name, alias, datatype) for name, alias, datatype in named if name and datatype])
 
-    @property
-    def digest(self) -> bytes:
-        """Short key of the text."""
-        return sha256(self.text.encode()).digest()[:16]
+def birth_text(metrics: Iterable[Metric]) -> str:
+    """Canonical text of an NBIRTH or DBIRTH for the registry; a metric without name or datatype declares nothing."""
+    named = [(m.name, m.alias, m.datatype) for m in metrics if m.name and m.datatype]
+    return json.dumps(named, ensure_ascii=False, separators=(",", ":"))
 
 
 def field_of(name: str, datatype: int, taken: set[str] | None = None) -> Field:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from shutan_gateway.accept import Acceptor, Arrival, Outcome
 from shutan_gateway.decode import parse
-from shutan_gateway.definition import Definition
+from shutan_gateway.decoder import Shapes
+from shutan_gateway.definition import birth_text
 from shutan_gateway.errors import Refusal
 from shutan_gateway.mailbox import LINK_UP, Message
 from shutan_gateway.rebirth import Rebirths
@@ -37,7 +38,6 @@ MAX_NODES = 20_000
 HELD_S = 60.0  # how long data waits for its birth
 HELD_MAX = 20_000
 _TOPICS = 50_000  # parsed topics remembered
-_DEFINITIONS = 5_000
 
 
 class Registry(Protocol):
@@ -73,15 +73,21 @@ class _Facts(NamedTuple):
 class Host:
     """All nodes of the installation as this host application sees them."""
 
-    def __init__(self, registry: Registry, settings: HostSettings, chance: random.Random | None = None) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        settings: HostSettings,
+        shapes: Shapes | None = None,
+        chance: random.Random | None = None,
+    ) -> None:
         self._registry = registry
+        self.shapes = shapes or Shapes()
         self._settings = settings
-        self.acceptor = Acceptor(settings.max_payload_bytes, settings.conflict_window)
+        self.acceptor = Acceptor(self.shapes, settings.max_payload_bytes, settings.conflict_window)
         self.nodes: dict[tuple[str, str], Node] = {}
         self.streams: dict[tuple[str, str, int], Stream] = {}
         self.rebirths = Rebirths(settings.rebirth_min_interval_s, chance or random.Random())  # noqa: S311 - jitter only
         self._topics: dict[str, tuple[str, str, str, str | None] | None] = {}
-        self._definitions: dict[str, Definition] = {}
         self._held = 0
         self._gaps: set[Node] = set()  # nodes with an open sequence gap
 
@@ -209,12 +215,9 @@ class Host:
             return None
 
     def _device_of(self, site: str, name: str, device: str, payload: Payload) -> Device:
-        definition = Definition.of_birth(payload.metrics)
-        text = definition.text
+        text = birth_text(payload.metrics)
         schema_id = self._registry.schema_id(SchemaRow(site, name, device, text))
-        if len(self._definitions) >= _DEFINITIONS:
-            self._definitions.clear()
-        return Device(schema_id, self._definitions.setdefault(text, definition))
+        return Device(schema_id, self.shapes.definition(text))
 
     def _node_birth(self, site: str, name: str, message: Message, now_s: float) -> None:
         payload = self._birth_payload(message)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from shutan_gateway.batch import Batch
     from shutan_gateway.config import IntakeSection
     from shutan_gateway.counters import Counters
+    from shutan_gateway.decoder import Shapes
     from shutan_gateway.mailbox import Mailbox
     from shutan_gateway.spool import Spool
     from shutan_gateway.state import State
@@ -55,6 +56,7 @@ class Parts(NamedTuple):
     state: State
     counters: Counters
     publisher: Publisher
+    shapes: Shapes
 
 
 class Intake:
@@ -72,6 +74,7 @@ class Intake:
                 settings.max_payload_bytes,
                 settings.conflict_window,
             ),
+            parts.shapes,
         )
         self._trouble: tuple[str, float] | None = None  # what refuses now, since when
         self._saved_s = self._shown_s = time.monotonic()

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shutan_gateway.counters import PERSISTENT, Counters, Key
 from shutan_gateway.decode import decode
-from shutan_gateway.definition import Definition
 from shutan_gateway.errors import Refusal
 from shutan_gateway.sessions import Stream
 from shutan_gateway.spool import GAP, Position, Spool, SpoolRecord
@@ -21,7 +20,10 @@ from shutan_gateway.watermarks import Watermark
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from shutan_gateway.decoder import Shapes
+    from shutan_gateway.definition import Definition
     from shutan_gateway.host import Host
+    from shutan_gateway.shape import Layout
 
 __all__ = ["durable_position", "recover", "save"]
 
@@ -39,6 +41,7 @@ class _Births(NamedTuple):
     """Definitions and sessions by their registry numbers, read once each."""
 
     state: State
+    shapes: Shapes
     schemas: dict[int, tuple[str, str, str, Definition] | None]
     sessions: dict[int, SessionRow | None]
 
@@ -48,7 +51,7 @@ class _Births(NamedTuple):
             found = None
             if row is not None:
                 with contextlib.suppress(ValueError, TypeError):
-                    found = (row.site, row.node, row.device, Definition.parse(row.definition))
+                    found = (row.site, row.node, row.device, self.shapes.definition(row.definition))
             self.schemas[schema_id] = found
         return self.schemas[schema_id]
 
@@ -62,7 +65,7 @@ def recover(state: State, spool: Spool, counters: Counters, host: Host) -> None:
     """Bring host and counters to the durable end of the spool, then save that. Raises StateUnavailable."""
     spool.discard_unsynced()
     checkpoint = state.load_checkpoint()
-    births = _Births(state, {}, {})
+    births = _Births(state, host.shapes, {}, {})
     streams = {
         (mark.site, mark.node, mark.store_id): Stream(
             mark.site, mark.node, mark.store_id, Watermark(mark.upto, mark.above), mark.floor
@@ -115,14 +118,16 @@ def _seed(spool: Spool, births: _Births, host: Host) -> None:
     wanted = spool.end.ordinal - _SEEDED_RECORDS
     position = spool.position_before(wanted)
     decoder = host.acceptor.decoder
+    layouts: dict[int, list[Layout]] = {}
     while position.ordinal < spool.end.ordinal:
         batch, following = spool.read(position, _READ_BYTES)
         skipped = max(0, wanted - position.ordinal)
         for record in batch[skipped:]:
             schema = births.schema(record.schema_id)
             if schema is not None:
+                recent = layouts.setdefault(record.schema_id, [])
                 with contextlib.suppress(Refusal):
-                    host.acceptor.seed(*schema[:3], decoder.decode(schema[3], record.raw, record.received_ms))
+                    host.acceptor.seed(*schema[:3], decoder.decode(schema[3], record.raw, record.received_ms, recent))
         position = following
 
 

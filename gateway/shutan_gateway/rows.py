@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from shutan_gateway.decode import Value
-from shutan_gateway.decoder import Decoder
-from shutan_gateway.definition import Definition
+from shutan_gateway.decoder import Decoder, Shapes
 from shutan_gateway.errors import Refusal
 
 if TYPE_CHECKING:
+    from shutan_gateway.definition import Definition
+    from shutan_gateway.shape import Layout
     from shutan_gateway.spool import SpoolRecord
     from shutan_gateway.state import State
 
@@ -55,11 +56,12 @@ class Row(NamedTuple):
 class RowReader:
     """Decoder of spool records. Not thread-safe: every delivery thread owns one."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, shapes: Shapes | None = None) -> None:
+        """shapes: what the process has learned about payloads; shared, it is learned once."""
         self._state = state
-        self._decoder = Decoder()
-        self._schemas: dict[int, tuple[str, str, str, Definition]] = {}
-        self._definitions: dict[str, Definition] = {}
+        self._shapes = shapes or Shapes()
+        self._decoder = Decoder(self._shapes)
+        self._schemas: dict[int, tuple[str, str, str, Definition, list[Layout]]] = {}
         self._boots: dict[int, int | None] = {0: None}
 
     def rows(self, record: SpoolRecord) -> list[Row]:
@@ -72,9 +74,9 @@ class RowReader:
         schema = self._schemas.get(schema_id)
         if schema is None:
             schema = self._load_schema(schema_id)
-        site, node, device, definition = schema
+        site, node, device, definition, recent = schema
         boot = self._boots[session_id] if session_id in self._boots else self._load_boot(session_id)
-        decoded = self._decoder.decode(definition, raw, received_ms)
+        decoded = self._decoder.decode(definition, raw, received_ms, recent)
         return [
             Row(
                 family,
@@ -92,21 +94,17 @@ class RowReader:
             for family, t_ms, metrics, values, qualities in decoded.groups
         ]
 
-    def _load_schema(self, schema_id: int) -> tuple[str, str, str, Definition]:
+    def _load_schema(self, schema_id: int) -> tuple[str, str, str, Definition, list[Layout]]:
         row = self._state.schema(schema_id)
         if row is None:
             raise Refusal("no_schema", f"birth {schema_id} is not in registry.sqlite")
         if len(self._schemas) >= _REMEMBERED:
             self._schemas.clear()
-            self._definitions.clear()
-        definition = self._definitions.get(row.definition)
-        if definition is None:
-            try:
-                definition = Definition.parse(row.definition)
-            except (ValueError, TypeError) as error:
-                raise Refusal("no_schema", f"birth {schema_id} in registry.sqlite is damaged") from error
-            self._definitions[row.definition] = definition
-        found = self._schemas[schema_id] = (row.site, row.node, row.device, definition)
+        try:
+            definition = self._shapes.definition(row.definition)
+        except (ValueError, TypeError) as error:
+            raise Refusal("no_schema", f"birth {schema_id} in registry.sqlite is damaged") from error
+        found = self._schemas[schema_id] = (row.site, row.node, row.device, definition, [])
         return found
 
     def _load_boot(self, session_id: int) -> int | None:

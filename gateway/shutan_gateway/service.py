@@ -15,6 +15,7 @@ import time
 from typing import TYPE_CHECKING
 
 from shutan_gateway.counters import Counters, Key
+from shutan_gateway.decoder import Shapes
 from shutan_gateway.deliver import Deliverer
 from shutan_gateway.errors import StartError
 from shutan_gateway.http import HttpServer
@@ -73,6 +74,7 @@ class Service:
             payload_limit=config.intake.max_payload_bytes,
         )
         self.http = HttpServer(config.http.host, config.http.port, self.numbers, self.health)
+        self._shapes = Shapes()
         self._recovered = threading.Event()
         self._intake = self._supervised("intake", self._run_intake)
         self._network = self._supervised("link", self.link.run)
@@ -83,7 +85,7 @@ class Service:
         return Supervised(name, work, counters=self.counters, stop=self.ended, give_up=self._give_up)
 
     def _run_intake(self) -> None:
-        parts = Parts(self._mailbox, self._spool, self._state, self.counters, self.link)
+        parts = Parts(self._mailbox, self._spool, self._state, self.counters, self.link, self._shapes)
         Intake(parts, self._config.intake, self._stop_intake).run(self._recovered.set)
 
     def _give_up(self, name: str) -> None:
@@ -106,7 +108,7 @@ class Service:
             deliverer = Deliverer(
                 store,
                 spool=self._spool,
-                reader=RowReader(self._state),
+                reader=RowReader(self._state, self._shapes),
                 state=self._state,
                 counters=self.counters,
                 dead_dir=self._config.gateway.data_dir / "dead",

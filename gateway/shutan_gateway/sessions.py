@@ -12,6 +12,7 @@ from shutan_gateway.watermarks import Watermark
 
 if TYPE_CHECKING:
     from shutan_gateway.definition import Definition
+    from shutan_gateway.shape import Layout
 
 __all__ = ["Device", "Held", "Node", "Sequence", "Stream"]
 
@@ -46,11 +47,12 @@ class Stream:
 class Device:
     """A device of a node, or the node itself, since its last birth."""
 
-    __slots__ = ("definition", "schema_id", "stale")
+    __slots__ = ("definition", "recent", "schema_id", "stale")
 
     def __init__(self, schema_id: int, definition: Definition) -> None:
         self.schema_id = schema_id
         self.definition = definition
+        self.recent: list[Layout] = []  # layouts of its last payloads (decoder.py)
         self.stale = False
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Form", "Item", "Layout", "LeftToTheParser", "Parts", "Slot", "Span", "getter"]
 
 _T_MS_MIN = 4_102_444_800  # below it a time may be one in seconds
+_UNKNOWN: list[_GroupPlan] = []
 _PLANS = 8  # patterns of equal times remembered per layout
 
 
@@ -148,6 +149,7 @@ class Layout:
         self._expected = int.from_bytes(raw, "little") & self._mask
         self._unpack = struct.Struct("".join(code)).unpack
         self._parts = parts
+        self.size = len(raw)
         self._plans: dict[tuple[int, ...] | None, list[_GroupPlan] | None] = {}
         self.used = False
 
@@ -185,11 +187,13 @@ class Layout:
         return Decoded(seq, record, groups, None, 0, 0, faults)
 
     def _plans_of(self, pattern: tuple[int, ...] | None) -> list[_GroupPlan] | None:
-        if pattern not in self._plans:
+        plans = self._plans.get(pattern, _UNKNOWN)
+        if plans is _UNKNOWN:  # two threads may both make it: equal, and the later one stays
+            plans = _plan(self._parts.slots, pattern)
             if len(self._plans) >= _PLANS:
-                self._plans.clear()
-            self._plans[pattern] = _plan(self._parts.slots, pattern)
-        return self._plans[pattern]
+                self._plans = {}
+            self._plans[pattern] = plans
+        return plans
 
     @staticmethod
     def _fill(plans: list[_GroupPlan] | None, times: list[int], numbers: list[Any]) -> tuple[list[Group], int] | None:

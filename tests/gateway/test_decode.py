@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shutan_gateway.decode import Decoded, Gap, Group, decode
-from shutan_gateway.decoder import Decoder
+from shutan_gateway.decoder import Decoder, Shapes
 from shutan_gateway.definition import UNMAPPED, Definition, Role, field_of, safe_name
 from shutan_gateway.errors import Refusal
 from shutan_wire import catalogue, quality, records
@@ -19,6 +19,7 @@ from shutan_wire.encode import encode_payload
 from shutan_wire.model import Metric, Payload
 
 if TYPE_CHECKING:
+    from shutan_gateway.shape import Layout
     from shutan_wire.model import PropertySet
 
 T = 1_780_000_000_000
@@ -246,11 +247,23 @@ def payload_of(data: st.DataObject, shape: list[tuple[str, bool, bool, int]], se
     return raw
 
 
-def answer(decoder: Decoder | None, raw: bytes) -> object:
+class DeviceDecoder:
+    """The decoder as one device of a shared pool sees it."""
+
+    def __init__(self, shapes: Shapes | None = None) -> None:
+        self.shapes = shapes or Shapes()
+        self.decoder = Decoder(self.shapes)
+        self.recent: list[Layout] = []
+
+    def decode(self, raw: bytes) -> Decoded:
+        return self.decoder.decode(DEFINITION, raw, NOW, self.recent)
+
+
+def answer(decoder: DeviceDecoder | None, raw: bytes) -> object:
     try:
         if decoder is None:
             return decode(DEFINITION, raw, NOW)
-        return decoder.decode(DEFINITION, raw, NOW)
+        return decoder.decode(raw)
     except Refusal as refusal:
         return str(refusal)
 
@@ -258,7 +271,7 @@ def answer(decoder: Decoder | None, raw: bytes) -> object:
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_shape_cache_agrees_with_the_general_path(data: st.DataObject) -> None:
-    decoder = Decoder()
+    decoder = DeviceDecoder()
     shape = data.draw(shapes())
     raws = [payload_of(data, shape, data.draw(st.integers(0, 255))) for _ in range(6)]
     for raw in [*raws, *raws]:
@@ -269,7 +282,7 @@ def test_shape_cache_agrees_with_the_general_path(data: st.DataObject) -> None:
 @given(st.data())
 def test_shape_cache_agrees_on_mutated_payloads(data: st.DataObject) -> None:
     """A learned layout must not accept what the parser refuses, nor read it otherwise."""
-    decoder = Decoder()
+    decoder = DeviceDecoder()
     raw = payload_of(data, data.draw(shapes()), data.draw(st.integers(0, 255)))
     for _ in range(3):
         answer(decoder, raw)
@@ -283,34 +296,54 @@ def test_shape_cache_agrees_on_mutated_payloads(data: st.DataObject) -> None:
 
 def test_a_steady_node_is_decoded_by_its_shape() -> None:
     """The cache is used at all, over changing record numbers, sequence numbers, times and values."""
-    decoder = Decoder()
+    decoder = DeviceDecoder()
     for number in range(200, 1200):
         metrics = [Metric(None, ALIASES[records.RECORD], T + number, dt.UINT64, number)]
         metrics += [Metric(None, ALIASES[m.name], T + number, dt.FLOAT, number % 7 / 8) for m in GAUGES]
         metrics += [Metric(None, ALIASES[m.name], T + number, dt.UINT64, 5_000_000 + number) for m in COUNTERS]
         raw = encode_payload(Payload(T + number, metrics, number & 255), datatypes=False)
-        decoded = decoder.decode(DEFINITION, raw, NOW)
+        decoded = decoder.decode(raw)
         assert decoded.record == number
         assert decoded == decode(DEFINITION, raw, NOW)
-    assert decoder.hits > 980
+    assert decoder.decoder.hits > 980
 
 
 def test_payloads_of_one_shape_share_their_names() -> None:
-    decoder = Decoder()
+    decoder = DeviceDecoder()
     seen: set[int] = set()
     for number in range(10):
         metrics = [Metric(None, ALIASES[m.name], T + number, dt.FLOAT, 0.5) for m in GAUGES]
         raw = encode_payload(Payload(T, metrics, number), datatypes=False)
-        seen.add(id(decoder.decode(DEFINITION, raw, NOW).groups[0].metrics))
+        seen.add(id(decoder.decode(raw).groups[0].metrics))
     assert len(seen) == 1
 
 
 def test_the_cache_is_bounded() -> None:
-    decoder = Decoder()
+    decoder = DeviceDecoder()
     chance = random.Random(5)  # noqa: S311 - reproducible
     names = [m.name for m in GAUGES]
     for _ in range(3000):
         chosen = chance.sample(names, chance.randint(1, len(names)))
         metrics = [Metric(None, ALIASES[name], T, dt.FLOAT, 0.5) for name in chosen]
-        decoder.decode(DEFINITION, encode_payload(Payload(T, metrics, 0), datatypes=False), NOW)
-    assert sum(len(known.layouts) for known in decoder._known.values()) <= 8 * len(names)  # pyright: ignore[reportPrivateUsage]
+        decoder.decode(encode_payload(Payload(T, metrics, 0), datatypes=False))
+    assert decoder.shapes.count <= 128 * len(names)
+    assert len(decoder.recent) <= 4
+
+
+def test_many_meters_of_one_model_share_what_is_learned() -> None:
+    """Registers differ in length from meter to meter; each meter is decoded by its shape after a few messages."""
+    shapes = Shapes()
+    chance = random.Random(9)  # noqa: S311 - reproducible
+    meters = [DeviceDecoder(shapes) for _ in range(60)]
+    registers = [[chance.randrange(1, 1 << chance.randrange(8, 40)) for _ in COUNTERS] for _ in meters]
+    for number in range(1000, 1040):
+        for meter, values in zip(meters, registers, strict=True):
+            metrics = [Metric(None, ALIASES[records.RECORD], T + number, dt.UINT64, number)]
+            metrics += [
+                Metric(None, ALIASES[m.name], T + number, dt.UINT64, value)
+                for m, value in zip(COUNTERS, values, strict=True)
+            ]
+            raw = encode_payload(Payload(T + number, metrics, number & 127), datatypes=False)
+            assert meter.decode(raw) == decode(DEFINITION, raw, NOW)
+    assert sum(meter.decoder.hits for meter in meters) > 0.8 * 60 * 40
+    assert shapes.count <= 60

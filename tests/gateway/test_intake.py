@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from shutan_gateway.config import IntakeSection
 from shutan_gateway.counters import Counters
+from shutan_gateway.decoder import Shapes
 from shutan_gateway.disk import Disk
 from shutan_gateway.intake import Intake, Parts
 from shutan_gateway.mailbox import Mailbox, Message
@@ -95,7 +96,7 @@ class Life:
             disk=disk,
             durable=durable_position(self.state),
         )
-        parts = Parts(Mailbox(1000, 10**7), self.spool, self.state, self.counters, self.broker)
+        parts = Parts(Mailbox(1000, 10**7), self.spool, self.state, self.counters, self.broker, Shapes())
         section = IntakeSection.model_validate({"ack_interval_s": 0.05, **settings})
         self.intake = Intake(parts, section, self.stop)
         assert self.intake.recover()

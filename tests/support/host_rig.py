@@ -31,7 +31,7 @@ class Rig:
     def __init__(self, **changes: float) -> None:
         self.registry = MemoryRegistry()
         chance = random.Random(1)  # noqa: S311 - a test that comes out the same each time
-        self.host = Host(self.registry, HostSettings()._replace(**changes), chance)  # pyright: ignore[reportArgumentType]  # int or float as the field
+        self.host = Host(self.registry, HostSettings()._replace(**changes), chance=chance)  # pyright: ignore[reportArgumentType]  # int or float as the field
         self.counters = Counters()
         self.records: list[SpoolRecord] = []
         self.now_s = 100.0
