@@ -1,6 +1,5 @@
 """Births, deaths and gap records. Loaded for the message and dropped after it."""
 
-from shutan_node import gaps, record
 from shutan_wire import records
 from shutan_wire.quality import BAD, GOOD
 
@@ -88,15 +87,3 @@ def _columns(edge: "Edge", columns: "Columns", hi: int, lo: int) -> None:
             8 * column,
             quality if image else GOOD,
         )
-
-
-def gap(edge: "Edge", body: memoryview, hi: int, lo: int, historical: bool) -> None:
-    """Metrics of a gap record, and the new Store First with it."""
-    writer = edge.writer
-    number = records.GAP_FROM_ID
-    for value in gaps.numbers(body):
-        writer.metric_int(number, hi, lo, value >> 21, value & 0x1FFFFF, historical)
-        number += 1
-    unsaved = b"\x01" if body[0] & record.UNSAVED else b"\x00"
-    writer.metric(records.GAP_UNSAVED_ID, hi, lo, _BOOLEAN, unsaved, 0, historical)
-    writer.named_int(records.STORE_FIRST, None, hi, lo, _UINT64, edge.store.first)

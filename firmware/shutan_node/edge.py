@@ -5,7 +5,6 @@ from shutan_node.console import unload
 from shutan_wire import records
 from shutan_wire.command import read_command
 from shutan_wire.encode import Writer
-from shutan_wire.ids import NAMESPACE
 from shutan_wire.mqtt import publish_head
 
 TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
@@ -20,14 +19,14 @@ HEAD_ROOM = 128  # MQTT header: 5 bytes and the longest topic of our own, 2 + 8 
 class Edge:
     """The node on the wire.
 
-    site, node: ids; devices: Columns by slot, 0 = the node itself; size: bytes for the largest payload.
-    `seq` is the number of the next message.
+    prefix: topics up to the kind; node: its id; devices: Columns by slot, 0 = the node itself;
+    size: bytes for the largest payload. `seq` is the number of the next message.
     """
 
     def __init__(  # noqa: PLR0917 - once at start
-        self, site: str, node: str, devices: "list[Columns]", store: "Store", clock: "Clock", size: int
+        self, prefix: str, node: str, devices: "list[Columns]", store: "Store", clock: "Clock", size: int
     ) -> None:
-        self._site = NAMESPACE + "/" + site + "/"
+        self._prefix = prefix
         self._node = "/" + node
         self.devices = devices
         self.store = store
@@ -58,7 +57,7 @@ class Edge:
         """Finish a payload with its seq: the whole PUBLISH, valid until the next message is begun."""
         self.writer.seq(self.seq)
         self.seq = self.seq + 1 & 255
-        topic = self._site + kind + self._node
+        topic = self._prefix + kind + self._node
         if device is not None:
             topic += "/" + device
         size = publish_head(self._head, topic.encode(), self.writer.pos)
@@ -75,10 +74,10 @@ class Edge:
         lo = time & 0x1FFFFF
         self.writer.metric_int(columns.slot * 256, hi, lo, number >> 21, number & 0x1FFFFF, historical)
         if body[0] & record.GAP:
-            from shutan_node import births
+            from shutan_node import gaps
 
-            births.gap(self, body, hi, lo, historical)
-            unload("shutan_node.births", "shutan_node.gaps", "shutan_wire.records")
+            gaps.emit(self, body, hi, lo, historical)
+            unload("shutan_node.gaps", "shutan_wire.records")
         else:
             record.emit(body, columns, self.writer, historical)
         return self.close("NDATA" if columns.name is None else "DDATA", columns.name)

@@ -5,10 +5,13 @@ from shutan_node.journal import FIRST, LAST
 
 TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
 if TYPE_CHECKING:
+    from shutan_node.edge import Edge
     from shutan_node.journal import Journal
     from shutan_node.store import Store
 
 _HOLES = 8
+_UINT64 = 8  # of shutan_wire.datatypes
+_BOOLEAN = 11
 
 
 def declare(  # noqa: PLR0917 - as a gap record has its fields
@@ -34,6 +37,19 @@ def numbers(body: memoryview) -> "list[int]":
     """[from, to, start ms, end ms] of a gap body."""
     head = record.HEAD
     return [int.from_bytes(body[at : at + 6], "little") for at in range(head, record.GAP_SIZE, 6)]
+
+
+def emit(edge: "Edge", body: memoryview, hi: int, lo: int, historical: bool) -> None:
+    """Write the metrics of a gap record, and the new Store First with it."""
+    from shutan_wire import records
+
+    number = records.GAP_FROM_ID
+    for value in numbers(body):
+        edge.writer.metric_int(number, hi, lo, value >> 21, value & 0x1FFFFF, historical)
+        number += 1
+    unsaved = b"\x01" if body[0] & record.UNSAVED else b"\x00"
+    edge.writer.metric(records.GAP_UNSAVED_ID, hi, lo, _BOOLEAN, unsaved, 0, historical)
+    edge.writer.named_int(records.STORE_FIRST, None, hi, lo, _UINT64, edge.store.first)
 
 
 def shed(store: "Store") -> None:

@@ -39,6 +39,7 @@ def make(files: Files) -> "list[str]":
     In steps, each of which gives its code back before the next is loaded.
     """
     from shutan_node import config
+    from shutan_wire.ids import NAMESPACE
 
     try:
         settings = config.read()
@@ -46,13 +47,15 @@ def make(files: Files) -> "list[str]":
         return error.mistakes
     del config
     broker = _broker(settings)
+    prefix = NAMESPACE + "/" + settings["site"] + "/"
     unload("shutan_node.config", "shutan_wire.mqtt", "shutan_wire.mqtt_connect", "shutan_wire.mqtt_more")
     unload("shutan_wire.records", "shutan_wire.ids")
     mistakes: list[str] = []
     plan = _measuring(settings, files, mistakes)
     if not mistakes:
         plan["broker"] = broker
-        for key in ("site", "node", "time", "store", "wifi", "node_interval_s"):
+        plan["prefix"] = prefix
+        for key in ("node", "time", "store", "wifi", "node_interval_s"):
             plan[key] = settings[key]
         settings = None
         gc.collect()

@@ -72,7 +72,7 @@ class Plan(TypedDict):
     slots: NotRequired[list[SlotRow]]
     profiles: NotRequired[list[ProfileRow]]
     buses: NotRequired[list[BusRow]]
-    site: str
+    prefix: str
     node: str
     broker: PackedBroker
     time: Address

@@ -181,7 +181,7 @@ def _tasks(node: "Node", plan: "shapes.Plan", buses: "list[shapes.Bus]") -> None
         body = max(body, 16 + 13 * count)
         longest = max(longest, (850 if columns.name is None else 60) + len(columns.names) + 30 * count)
     node.recorder = Recorder(node.console, node.clock, node.store, delivery, min(body, RECORD_MAX))
-    edge = Edge(plan["site"], plan["node"], node.devices, node.store, node.clock, longest)
+    edge = Edge(plan["prefix"], plan["node"], node.devices, node.store, node.clock, longest)
     for key in ("connect", "subscribe", "death"):
         broker[key] = bytearray(bytes.fromhex(broker[key]))
     node.link = Link(edge, delivery, node.console, broker, node.boot)

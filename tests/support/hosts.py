@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Self
 
 import paho.mqtt.client as paho
-from support.servers import HOST, wait_until
+from paho.mqtt.enums import CallbackAPIVersion
 
 from shutan_wire import records
 from shutan_wire.datatypes import UINT64, resolve
@@ -18,6 +18,7 @@ from shutan_wire.decode import decode_payload
 from shutan_wire.encode import encode_payload
 from shutan_wire.ids import parse_topic, topic
 from shutan_wire.model import Metric, Payload
+from support.servers import HOST, wait_until
 
 ACK_EVERY_S = 0.3
 
@@ -121,29 +122,31 @@ class NodeView:
         number = 0
         samples: list[Sample] = []
         gap: dict[str, object] = {}
-        old = False
-        for metric in payload.metrics:
+        aliased = [(metric, *self._names.get(metric.alias or 0, ("?", "?", 0))) for metric in payload.metrics]
+        for metric, owner, name, datatype in aliased:
             if metric.alias is None:
                 continue
-            owner, name, datatype = self._names.get(metric.alias, ("?", "?", 0))
             if owner != device:
                 self.faults.append(f"{kind} {device}: alias {metric.alias} belongs to {owner!r}")
                 return
             value = resolve(datatype, metric.value)
-            old = old or metric.is_historical
             if name == records.RECORD:
                 number = int(str(value))
             elif name.startswith("Store/Gap"):
                 gap[name] = value
             else:
                 samples.append((device, name, metric.timestamp or 0, value))
+        self._keep(f"{kind} {device}", number, samples, gap)
+        if any(metric.is_historical for metric in payload.metrics):
+            self.historical.add(number)
+
+    def _keep(self, what: str, number: int, samples: list[Sample], gap: dict[str, object]) -> None:
+        """A record of the node."""
         if not number:
-            self.faults.append(f"{kind} {device}: no record number")
+            self.faults.append(f"{what}: no record number")
             return
         self.order.append(number)
         self.due = True
-        if old:
-            self.historical.add(number)
         if number in self.held:
             self.twice.append(number)
             if self.held[number] != samples:
@@ -166,10 +169,10 @@ class FakeHost:
         self._group = ""
         self._port = port
         self._stop = threading.Event()
-        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv311)
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv311)
         self._client.on_connect = self._connected
         self._client.on_message = self._message
-        self._client.reconnect_delay_set(0.1, 0.5)
+        self._client.reconnect_delay_set(1, 1)
         self._thread = threading.Thread(target=self._acknowledge, daemon=True)
         self._ready = threading.Event()
 

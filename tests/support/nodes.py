@@ -16,8 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
 
-import build_node
 from pymodbus.framer import FramerRTU
+
+import build_node
 from support import romfs
 from support.places import REPO, tool
 from support.servers import HOST, wait_until
@@ -112,7 +113,7 @@ class ModbusBus(Lines):
         os.write(self._master, reply + FramerRTU.compute_CRC(reply).to_bytes(2, "big"))
 
     def _value(self, unit: int, register: int) -> bytes:
-        if register in (0x46,):
+        if register == 0x46:
             return struct.pack(">f", 50.0)
         if register in (0x1E, 0x20, 0x22, 0x3E):
             return struct.pack(">f", 0.75)

@@ -1,7 +1,7 @@
 """A ROM file system image (MicroPython 1.25 and newer): modules in it run in place and stay out of the heap.
 
-On an ESP32 it lies in a flash partition named `romfs`, which the firmware mounts at /rom. For the unix port `MOUNT` does
-the same with a file mapped into memory.
+On an ESP32 it lies in a flash partition named `romfs`, which the firmware mounts at /rom. For the unix port `MOUNT`
+does the same with a file mapped into memory.
 
 | record    | content                                          |
 |-----------|--------------------------------------------------|
