@@ -54,13 +54,19 @@ class Link:
         self._pinged_ms = 0
         self._said_ms = 0
         self._acked = edge.store.acked
+        self._gap_ms = -1
+        self._down = False
 
     def tick(self, now: int) -> None:
         """Four times a second, also without a connection: flash, progress on the console."""
         if self.delivery.tick(now):
             self.console.say("journal")
-        if self.edge.store.acked != self._acked and now - self._said_ms >= _ACK_EVENT_MS:
-            self._acked = self.edge.store.acked
+        store = self.edge.store
+        if store.gap_ms != self._gap_ms:
+            self._gap_ms = store.gap_ms
+            self.console.say("gap", low=store.holes[-1][0], high=store.holes[-1][1])
+        if store.acked != self._acked and now - self._said_ms >= _ACK_EVENT_MS:
+            self._acked = store.acked
             self._said_ms = now
             self.console.say("ack")
 
@@ -74,7 +80,9 @@ class Link:
                 try:
                     await self._session()
                 except (OSError, WireError) as error:
-                    self.console.say("link_down", reason=str(error))
+                    if not self._down:  # once, not at every attempt
+                        self._down = True
+                        self.console.say("link_down", reason=str(error))
                 finally:
                     self._close()
                 if hal.real_ms() - began > 2 * self.keepalive_ms:
@@ -100,6 +108,7 @@ class Link:
         del handshake
         unload(*_RARE)
         self.sessions += 1
+        self._down = False
         self.console.say("link_up")
         while True:
             if self.poll() is None and not await self._step():

@@ -29,8 +29,7 @@ UNSAVED = 8
 HEAD = 9
 GAP_SIZE = HEAD + 24
 
-_FLOAT = 9
-_DOUBLE = 10
+_SIZES = b"\0\0\0\0\0\0\0\0\0\4\x08\0\0\0"  # of a value by datatype: Float 4, Double 8, 0 = as long as it is
 
 _image = bytearray(8)
 
@@ -85,8 +84,9 @@ def encode(out: "bytearray | memoryview", columns: "Columns") -> int:
 
 
 def _put_value(out: "bytearray | memoryview", pos: int, image: bytearray, at: int, datatype: int) -> int:
-    size = 4 if datatype == _FLOAT else 8
-    if datatype not in (_FLOAT, _DOUBLE):
+    size = _SIZES[datatype]
+    if not size:
+        size = 8
         while size and not image[at + size - 1]:
             size -= 1
         out[pos] = size
@@ -98,10 +98,12 @@ def _put_value(out: "bytearray | memoryview", pos: int, image: bytearray, at: in
 
 
 def emit(body: "bytearray | memoryview", columns: "Columns", writer: "Writer", historical: bool) -> None:
-    """Write the metrics of a stamped data body to a `shutan_wire.encode.Writer`; WireError when its buffer is full."""
-    lo, lo2, hi, hi2 = unpack_from("<HBHB", body, 2)
-    lo |= lo2 << 16
-    hi |= hi2 << 16
+    """Write the metrics of a stamped data body to a `shutan_wire.encode.Writer`; WireError when its buffer is full.
+
+    Allocates nothing on MicroPython.
+    """
+    lo = body[2] | body[3] << 8 | body[4] << 16
+    hi = body[5] | body[6] << 8 | body[7] << 16
     pos = HEAD + body[8]
     poor = 0
     if body[0] & QUALITIES:
@@ -112,8 +114,8 @@ def emit(body: "bytearray | memoryview", columns: "Columns", writer: "Writer", h
         if not body[HEAD + (column >> 3)] >> (column & 7) & 1:
             continue
         datatype = columns.types[column]
-        size = 4 if datatype == _FLOAT else 8
-        if datatype not in (_FLOAT, _DOUBLE):
+        size = _SIZES[datatype]
+        if not size:
             size = body[pos]
             pos += 1
         for at in range(8):

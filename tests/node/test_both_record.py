@@ -1,5 +1,6 @@
 """Bodies of records: what goes in comes out, on every runtime."""
 
+import gc
 from struct import pack
 
 from shutan_node import gaps, record
@@ -169,3 +170,26 @@ def test_gap_bodies() -> None:
     assert second[0] == record.GAP | record.RELATIVE
     assert record.time_of(second) == record.time_of(first) + 1  # two gaps never share their time
     assert keeper.holes == [(5, 2**40), (7, 7)]
+
+
+def test_emitting_50_metrics_allocates_nothing() -> None:
+    columns = Columns(1, "m", " ".join(["x"] * 50), bytes(range(1, 51)), bytes([FLOAT] * 25 + [UINT64] * 25))
+    for column in range(50):
+        columns.set(column, 1000 + column)
+    columns.relative = False
+    columns.time_ms = 1780000000123
+    columns.select(None, 0, 0)
+    buffer = memoryview(bytearray(600))
+    body = buffer[: record.encode(buffer, columns)]
+    writer = Writer(bytearray(2000))
+    used = getattr(gc, "mem_alloc", int)  # CPython has no such figure: 0
+    record.emit(body, columns, writer, True)
+    writer.reset()
+    gc.collect()
+    gc.disable()
+    before = used()
+    record.emit(body, columns, writer, True)
+    after = used()
+    gc.enable()
+    assert after == before
+    assert writer.pos > 800

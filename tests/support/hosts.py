@@ -46,6 +46,8 @@ class NodeView:
         self.unsaved: list[int] = []
         self.bdseq: list[int] = []
         self.order: list[int] = []
+        self.blind = False  # the host was away: what it knew of the session is void until the next NBIRTH
+        self.wants_birth = False
         self.due = False  # it should hear the watermark: after its births and after every record, new or not
         self._seq = -1
         self._names: dict[int, tuple[str, str, int]] = {}
@@ -72,6 +74,10 @@ class NodeView:
         if kind == "NBIRTH":
             self._seq = -1
             self._born.clear()
+            self.blind = self.wants_birth = False
+        if self.blind:
+            self.wants_birth = True  # the node sends everything unacknowledged again after it
+            return
         if payload.seq != (self._seq + 1) % 256:
             self.faults.append(f"{kind} {device}: seq {payload.seq} after {self._seq}")
         self._seq = payload.seq or 0
@@ -178,6 +184,8 @@ class FakeHost:
 
     def _connected(self, client: paho.Client, *_more: object) -> None:
         client.subscribe("spBv1.0/#", 1)
+        for node in self.nodes.values():
+            node.blind = True
         self._ready.set()
 
     def _message(self, _client: paho.Client, _user: object, message: paho.MQTTMessage) -> None:
@@ -192,6 +200,9 @@ class FakeHost:
     def _acknowledge(self) -> None:
         while not self._stop.wait(ACK_EVERY_S):
             for name, node in list(self.nodes.items()):
+                if node.wants_birth:
+                    node.wants_birth = False
+                    self.rebirth(name)
                 if self.acking and node.due and self._client.is_connected():
                     node.due = False  # before the look: what comes now is told next time
                     self.ack(name, node.store_id, node.watermark)
@@ -202,8 +213,7 @@ class FakeHost:
         now = int(time.time() * 1000)
         both = [(records.ACK_STORE, store_id), (records.ACK, number)]
         metrics = [Metric(name=name, timestamp=now, datatype=UINT64, value=value) for name, value in both]
-        payload = encode_payload(Payload(timestamp=now, metrics=metrics))
-        self._client.publish(topic(self._group, "NCMD", node), payload, 0)
+        self.command(node, encode_payload(Payload(timestamp=now, metrics=metrics)))
 
     def rebirth(self, node: str) -> None:
         """Ask for births, as hosts do: without a datatype."""
@@ -212,7 +222,7 @@ class FakeHost:
 
     def command(self, node: str, payload: bytes) -> None:
         """Publish an NCMD."""
-        self._client.publish(topic(self._group, "NCMD", node), payload, 0).wait_for_publish(5)
+        self._client.publish(topic(self._group, "NCMD", node), payload, 0)
 
     def publish(self, where: str, payload: bytes, *, retain: bool = False) -> None:
         """Publish anything."""
