@@ -26,7 +26,7 @@ from shutan_demo.factory import DATABASE, SETTLE_LIMIT_S, Factory, Plan
 from shutan_demo.hourly import judge_hours, report
 from shutan_demo.parts import wait_until
 from shutan_demo.readback import read_influx, read_sqlite
-from shutan_demo.tools import not_run
+from shutan_demo.tools import not_run, shutan
 from shutan_demo.verify import judge
 from shutan_demo.view import Newest, draw
 
@@ -96,10 +96,28 @@ def _run(plan: Plan, limit_s: float | None, *, chaos: bool) -> dict[str, Any]:
             _back_fill(factory)
         factory.plant.start(60)
         site = load_site(factory.site_toml)
+        _say_where_to_look(factory)
         kills = _live(factory, site, limit_s, chaos=chaos)
         console.print("stopping the plant, waiting until everything has arrived …")
         stories = _settle(factory, site)
         return _judge(factory, site, stories, kills)
+
+
+def _say_where_to_look(factory: Factory) -> None:
+    """The doors of the running factory, for another terminal."""
+    start = (factory.plan.start - timedelta(days=factory.plan.days)).strftime("%Y-%m-%d")
+    end = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%d")
+    console.print("while it runs, in another terminal 运行时可在另一个终端查看:")
+    series = f"sqlite:{factory.store_file}"
+    places = [
+        f"curl http://127.0.0.1:{factory.http_port}/metrics",
+        f"{shutan()} report energy --from {start} --to {end} --site {factory.site_toml} --store {series}",
+    ]
+    if factory.influx is not None:
+        query = f"--data-urlencode db={DATABASE} --data-urlencode 'q=SHOW SERIES'"
+        places.append(f"curl -G {factory.influx_url}/query {query}")
+    for place in places:
+        console.print(f"  {place}", soft_wrap=True, markup=False, highlight=False)
 
 
 def _back_fill(factory: Factory) -> None:
