@@ -50,6 +50,7 @@ class Acceptor:
         self.batch = Batch()
         self.due: set[Stream] = set()  # streams whose nodes should hear the watermark
         self.decoder = Decoder(shapes, max_payload_bytes)
+        self._kept = shapes.kept
         self._window_size = conflict_window
         self._windows: dict[tuple[str, str, str], Window] = {}
 
@@ -127,6 +128,7 @@ class Acceptor:
     def _add(self, kind: int, number: int, arrival: Arrival, decoded: Decoded, verdict: Verdict) -> None:
         node, _, device, raw, received_ms = arrival
         record = SpoolRecord(kind, device.schema_id, node.session_id, number, received_ms, verdict.sub_ns, raw)
+        self._kept.put(device.definition, received_ms, raw, decoded.groups)
         self.batch.accept(record, sum([len(group.values) for group in decoded.groups]))
         if verdict.conflict:
             self.batch.count("shutan_conflicts_total")

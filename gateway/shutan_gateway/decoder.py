@@ -2,13 +2,13 @@
 
 Meters of one model have the same births, but the varints of their registers differ in length, so a definition has many
 layouts. They live in one pool (`Shapes`), shared by intake and all deliveries; each device keeps the few that it used
-last (`recent`), which nearly always holds the right one.
+last (`recent`), which nearly always holds the right one. What intake has just decoded, deliveries find in `Kept`.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from typing import TYPE_CHECKING
 
 from shutan_gateway.decode import Decoded, explain, parse
@@ -16,6 +16,7 @@ from shutan_gateway.definition import Definition
 from shutan_gateway.shape_learn import learn
 
 if TYPE_CHECKING:
+    from shutan_gateway.decode import Group
     from shutan_gateway.shape import Layout
 
 __all__ = ["Decoder", "Shapes"]
@@ -24,6 +25,8 @@ _DEFINITIONS = 5_000
 _LAYOUTS = 3_000  # a layout of 50 metrics takes about 15 KB
 _LAYOUTS_PER_KEY = 128
 _RECENT = 4  # of one device: sequence and record numbers change their length now and then
+_KEPT = 4_096
+_KEPT_BYTES = 4_096
 _MISSES_BEFORE_LEARNING = 2
 _MISSES_MOST = 1_024
 
@@ -42,10 +45,37 @@ class _Known:
         self.patience = min(2 * self.patience, _MISSES_MOST)
 
 
+class Kept:
+    """Samples of the newest records, so that a delivery that keeps up does not decode them again.
+
+    One thread puts, many get. Bounded in number, and only for payloads of ordinary size: about 12 MB when full.
+    """
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple[Definition, int, bytes], list[Group]] = {}
+        self._order: deque[tuple[Definition, int, bytes]] = deque()
+
+    def put(self, definition: Definition, received_ms: int, raw: bytes, groups: list[Group]) -> None:
+        """Keep what a record was decoded to."""
+        if len(raw) > _KEPT_BYTES:
+            return
+        key = (definition, received_ms, raw)
+        if key not in self._groups:
+            self._order.append(key)
+        self._groups[key] = groups
+        if len(self._order) > _KEPT:
+            del self._groups[self._order.popleft()]
+
+    def get(self, definition: Definition, received_ms: int, raw: bytes) -> list[Group] | None:
+        """What the same record was decoded to, if it is among the newest."""
+        return self._groups.get((definition, received_ms, raw))
+
+
 class Shapes:
     """Definitions and their layouts, shared by all threads. Looking up takes no lock, adding does."""
 
     def __init__(self) -> None:
+        self.kept = Kept()
         self._lock = threading.Lock()
         self._definitions: dict[str, Definition] = {}
         self._known: OrderedDict[tuple[Definition, int], _Known] = OrderedDict()

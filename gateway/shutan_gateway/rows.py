@@ -60,6 +60,7 @@ class RowReader:
         """shapes: what the process has learned about payloads; shared, it is learned once."""
         self._state = state
         self._shapes = shapes or Shapes()
+        self._kept = self._shapes.kept
         self._decoder = Decoder(self._shapes)
         self._schemas: dict[int, tuple[str, str, str, Definition, list[Layout]]] = {}
         self._boots: dict[int, int | None] = {0: None}
@@ -76,7 +77,9 @@ class RowReader:
             schema = self._load_schema(schema_id)
         site, node, device, definition, recent = schema
         boot = self._boots[session_id] if session_id in self._boots else self._load_boot(session_id)
-        decoded = self._decoder.decode(definition, raw, received_ms, recent)
+        groups = self._kept.get(definition, received_ms, raw)
+        if groups is None:
+            groups = self._decoder.decode(definition, raw, received_ms, recent).groups
         return [
             Row(
                 family,
@@ -91,8 +94,13 @@ class RowReader:
                 values,
                 qualities,
             )
-            for family, t_ms, metrics, values, qualities in decoded.groups
+            for family, t_ms, metrics, values, qualities in groups
         ]
+
+    @property
+    def decoded(self) -> int:
+        """Records decoded here; those that intake had just decoded are not among them."""
+        return self._decoder.hits + self._decoder.misses
 
     def _load_schema(self, schema_id: int) -> tuple[str, str, str, Definition, list[Layout]]:
         row = self._state.schema(schema_id)
