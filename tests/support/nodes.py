@@ -19,7 +19,7 @@ from typing import Any, Self
 from pymodbus.framer import FramerRTU
 
 import build_node
-from support import romfs
+import build_rom
 from support.places import REPO, tool
 from support.servers import HOST, wait_until
 
@@ -28,6 +28,18 @@ PROFILES = REPO / "firmware/shutan_meters/profiles"
 STOP_LIMIT_S = 10.0
 START_LIMIT_S = 20.0
 RESET = 3  # exit code of machine.reset()
+
+
+# What the firmware of an ESP32 does at boot with its `romfs` partition, here with a file outside of the Python heap.
+MOUNT = """\
+import ffi, os, sys, uctypes, vfs
+
+libc = ffi.open(None)
+size = os.stat("rom.img")[6]
+address = libc.func("p", "mmap", "pLiiiL")(None, size, 1, 2, libc.func("i", "open", "si")("rom.img", 0), 0)
+vfs.mount(vfs.VfsRom(uctypes.bytearray_at(address, size)), "/rom")
+sys.path.insert(1, "/rom")
+"""
 
 
 class Lines:
@@ -133,7 +145,7 @@ def _built() -> TemporaryDirectory[str]:
     build_node.build(top / "lib")
     for source in HAL.glob("*.py"):
         build_node.compile_file(source, source.name, top / "hal" / f"{source.stem}.mpy")
-    (top / "rom.img").write_bytes(romfs.image(top / "lib"))
+    (top / "rom.img").write_bytes(build_rom.image(top / "lib"))
     return folder
 
 
@@ -162,7 +174,7 @@ class Node:
         folder.mkdir(parents=True, exist_ok=True)
         if rom:
             (folder / "rom.img").write_bytes((built / "rom.img").read_bytes())
-        main = (romfs.MOUNT if rom else "") + "from shutan_node.main import run\n\nrun()\n"
+        main = (MOUNT if rom else "") + "from shutan_node.main import run\n\nrun()\n"
         (folder / "main.py").write_text(main, encoding="utf-8")
         self.configure(config)
 

