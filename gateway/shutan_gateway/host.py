@@ -37,6 +37,7 @@ log = logging.getLogger("shutan.host")
 MAX_NODES = 20_000
 HELD_S = 60.0  # how long data waits for its birth
 HELD_MAX = 20_000
+_U64 = 2**64 - 1  # ids are unsigned, whatever datatype a node declares
 _TOPICS = 50_000  # parsed topics remembered
 
 
@@ -91,10 +92,11 @@ class Host:
         self._held = 0
         self._gaps: set[Node] = set()  # nodes with an open sequence gap
 
-    def known(self, nodes: Iterable[tuple[str, str]], streams: Iterable[Stream]) -> None:
-        """Nodes and streams from the registry; each node must be born again before its data is taken."""
-        for site, name in nodes:
-            self.nodes.setdefault((site, name), Node(site, name))
+    def known(self, nodes: Iterable[tuple[str, str, int]], streams: Iterable[Stream]) -> None:
+        """Nodes (with their newest session) and streams from the registry; each node must be born again first."""
+        for site, name, session_id in nodes:
+            node = self.nodes.setdefault((site, name), Node(site, name))
+            node.session_id = session_id
         for stream in streams:
             self.streams[stream.site, stream.node, stream.store_id] = stream
 
@@ -149,6 +151,7 @@ class Host:
         """A new session with the broker: births may have been missed, so every node is asked for its own again."""
         for node in self.nodes.values():
             node.go_offline()
+            self._drop_held(node)
             self._gaps.discard(node)
             self.rebirths.ask(node, now_s)
 
@@ -188,6 +191,11 @@ class Host:
             self._give_up(node)
         node.held.append(held)
         self._held += 1
+
+    def _drop_held(self, node: Node) -> None:
+        """The session that this data came from is over, or may be: another birth must not explain it."""
+        while node.held:
+            self._give_up(node)
 
     def _give_up(self, node: Node) -> None:
         node.held.popleft()
@@ -232,6 +240,9 @@ class Host:
         if payload.seq != 0:
             self.acceptor.fault("birth_sequence")
         self.acceptor.batch.count("shutan_births_total")
+        if session_id and session_id != node.session_id:
+            # Another boot than the one known: what waits may have been numbered in another store. It is sent again.
+            self._drop_held(node)
         if not node.online or node.session_id != session_id:
             log.info("node %s/%s: online", site, name)
         node.online = True
@@ -251,10 +262,13 @@ class Host:
     def _facts(self, payload: Payload) -> _Facts:
         found: dict[str, int] = {}
         for metric in payload.metrics:
-            if metric.name is not None and isinstance(metric.value, int):
-                found[metric.name] = metric.value
+            if metric.name is not None and isinstance(metric.value, int) and -(2**63) <= metric.value < 2**64:
+                found[metric.name] = metric.value & _U64 if metric.name != records.BDSEQ else metric.value
         if records.BDSEQ not in found:
             self.acceptor.fault("birth_without_bdseq")
+        if found.get(records.STORE_FIRST, 0) > NUMBER_MAX:
+            self.acceptor.fault("store_first")
+            del found[records.STORE_FIRST]
         return _Facts(
             found.get(records.BDSEQ),
             found.get(records.STORE_ID),
@@ -265,7 +279,7 @@ class Host:
     def _open_stream(self, site: str, name: str, facts: _Facts) -> Stream:
         """The node's record stream; what lies below its oldest record will never come."""
         assert facts.store_id is not None  # noqa: S101 - the caller looked
-        below = min(facts.store_first - 1, NUMBER_MAX)
+        below = facts.store_first - 1
         key = (site, name, facts.store_id)
         stream = self.streams.get(key)
         if stream is None:
@@ -306,10 +320,10 @@ class Host:
         if not isinstance(bd_seq, int):
             self.acceptor.fault("death_without_bdseq")
         elif not node.online:
-            while node.held:  # of a session that ended before its birth was seen
-                self._give_up(node)
+            self._drop_held(node)
         elif bd_seq == node.bd_seq:  # else the will of an older session, late
             node.go_offline()
+            self._drop_held(node)
             self._gaps.discard(node)
             self.rebirths.forget(node)
             self.acceptor.batch.count("shutan_deaths_total")

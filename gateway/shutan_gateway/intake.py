@@ -168,10 +168,11 @@ class Intake:
         now_ms = _now_ms()
         sent = 0
         for stream in [s for s in due if now_s - s.told_s >= self._settings.ack_interval_s]:
-            if self._parts.publisher.publish(*ack_command(stream, now_ms)):
-                due.discard(stream)
-                stream.told_s = now_s
-                sent += 1
+            if not self._parts.publisher.publish(*ack_command(stream, now_ms)):
+                break  # the link is choked or gone: later
+            due.discard(stream)
+            stream.told_s = now_s
+            sent += 1
         if sent:
             self._parts.counters.inc("shutan_acks_total", sent)
 

@@ -7,6 +7,7 @@ link (network thread) -> mailbox -> intake thread -> spool -> one delivery threa
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -53,18 +54,12 @@ class Service:
         self.ended = threading.Event()  # set by stop requests and by a thread that cannot go on
         self.failed: str | None = None
         self._stop_intake = threading.Event()
+        self._recovered = threading.Event()
+        self._connecting = False
+        self._deliverers: list[Deliverer] = []
+        self._shapes = Shapes()
         self.counters = Counters()
         self.counters.set("shutan_start_time_seconds", round(time.time(), 3))
-        folder = config.gateway.data_dir
-        self._lock = _lock_folder(folder)
-        self._state = State.open(folder / "registry.sqlite")
-        self._spool = Spool.open(
-            folder / "spool",
-            segment_bytes=config.spool.segment_bytes,
-            max_bytes=config.spool.max_bytes,
-            counters=self.counters,
-            durable=durable_position(self._state),
-        )
         self._mailbox = Mailbox(config.intake.queue_messages, _MAILBOX_BYTES)
         self.link = Link(
             config.mqtt,
@@ -73,13 +68,24 @@ class Service:
             self.counters,
             payload_limit=config.intake.max_payload_bytes,
         )
-        self.http = HttpServer(config.http.host, config.http.port, self.numbers, self.health)
-        self._shapes = Shapes()
-        self._recovered = threading.Event()
+        folder = config.gateway.data_dir
+        with contextlib.ExitStack() as opened:
+            opened.callback(os.close, _lock_folder(folder))
+            self._state = State.open(folder / "registry.sqlite")
+            opened.callback(self._state.close)
+            self._spool = Spool.open(
+                folder / "spool",
+                segment_bytes=config.spool.segment_bytes,
+                max_bytes=config.spool.max_bytes,
+                counters=self.counters,
+                durable=durable_position(self._state),
+            )
+            opened.callback(self._spool.close)
+            self.http = HttpServer(config.http.host, config.http.port, self.numbers, self.health)
+            opened.callback(self.http.stop)
+            self._opened = opened.pop_all()
         self._intake = self._supervised("intake", self._run_intake)
         self._network = self._supervised("link", self.link.run)
-        self._deliverers: list[Deliverer] = []
-        self._connecting = False
 
     def _supervised(self, name: str, work: Callable[[], None]) -> Supervised:
         return Supervised(name, work, counters=self.counters, stop=self.ended, give_up=self._give_up)
@@ -131,10 +137,7 @@ class Service:
         for deliverer in self._deliverers:
             if not deliverer.stop():
                 log.warning("a delivery did not end in time; it is repeated at the next start")
-        self.http.stop()
-        self._spool.close()
-        self._state.close()
-        os.close(self._lock)
+        self._opened.close()
 
     def numbers(self) -> dict[Key, int | float]:
         """All numbers at one moment; per store accepted = stored + dead + pending."""

@@ -210,10 +210,13 @@ class State:
         site, node, store_id, boot_id = cast("tuple[str, str, str, str]", found[0])
         return SessionRow(site, node, int(store_id, 16), int(boot_id, 16))
 
-    def nodes(self) -> list[tuple[str, str]]:
-        """(site, node) of every node that ever declared a session or a schema."""
-        rows = self._query("SELECT site, node FROM session UNION SELECT site, node FROM schema")
-        return cast("list[tuple[str, str]]", rows)
+    def nodes(self) -> list[tuple[str, str, int]]:
+        """(site, node, newest session or 0) of every node that ever declared a session or a schema."""
+        rows = self._query(
+            "SELECT site, node, max(session_id) FROM ("
+            "SELECT site, node, session_id FROM session UNION SELECT site, node, 0 FROM schema) GROUP BY site, node"
+        )
+        return cast("list[tuple[str, str, int]]", rows)
 
     def checkpoint(
         self, position: Position, watermarks: Iterable[WatermarkRow], totals: Mapping[Key, int | float]

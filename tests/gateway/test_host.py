@@ -51,6 +51,8 @@ def test_exact_repeat_of_a_foreign_sample_is_a_duplicate() -> None:
 
 def test_data_before_birth_waits_and_is_taken_in_order() -> None:
     rig, node = Rig(), SparkplugNode()
+    rig.take(node.births())
+    rig.take((LINK_UP, b""))
     early = [node.data(), node.data("m1", stamp=T0_MS + 5), node.data()]
     rig.take(early)
     assert rig.records == []
@@ -62,6 +64,31 @@ def test_data_before_birth_waits_and_is_taken_in_order() -> None:
     assert [r.record for r in rig.records] == [1, 2, 3]
     assert rig.host.held == 0
     assert rig.upto(node) == 3
+
+
+def test_data_of_another_boot_does_not_wait_for_this_birth() -> None:
+    """Its numbers may count in another store; the node sends again what is not acknowledged."""
+    rig, node = Rig(), SparkplugNode()
+    rig.take(node.births())
+    rig.take((LINK_UP, b""))
+    rig.take(node.data())
+    rig.take(SparkplugNode(boot=99).births())
+    assert rig.records == []
+    assert rig.balance() == (1, 0, 1, 0)
+    rig.take(node.data(record=1))
+    assert rig.balance() == (2, 0, 1, 1)
+
+
+@pytest.mark.parametrize("end", ["death", "link"])
+def test_device_data_of_an_ended_session_is_given_up(end: str) -> None:
+    rig, node = Rig(), SparkplugNode()
+    rig.take(node.node_birth())
+    rig.take(node.data())
+    assert rig.host.held == 1
+    rig.take(node.node_death() if end == "death" else (LINK_UP, b""))
+    assert rig.host.held == 0
+    rig.take(node.births())
+    assert rig.balance() == (1, 0, 1, 0)
 
 
 def test_data_that_waits_is_given_up_when_its_session_ended_or_time_is_over() -> None:

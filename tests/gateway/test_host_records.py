@@ -41,6 +41,14 @@ def test_store_first_closes_what_will_never_come() -> None:
     assert rig.balance() == (3, 0, 0, 3)
 
 
+def test_an_absurd_store_first_closes_nothing() -> None:
+    rig, node = Rig(), SparkplugNode(first=2**64 - 1)
+    rig.take(node.births())
+    assert rig.faults() == {"store_first": 1}
+    rig.take(node.data())
+    assert (rig.balance()[3], rig.upto(node)) == (1, 1)
+
+
 def test_a_store_met_in_mid_life_starts_at_its_first_record() -> None:
     rig, node = Rig(), SparkplugNode(first=1000)
     rig.take(node.births())
