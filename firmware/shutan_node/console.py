@@ -30,7 +30,8 @@ def unload(*names: str) -> None:
 class Console:
     """Says events with the node's standing figures.
 
-    node: its id; store: its Store; boot: random 64 bits; samples: metric values recorded in this boot.
+    node: its id; store: its Store; boot: random 64 bits. Since boot: samples = metric values recorded, errors =
+    exceptions that ended a task or lost a record, rejected = commands and states that were not understood.
     `peak` is the highest heap use ever noted, garbage included, in bytes.
     """
 
@@ -42,6 +43,7 @@ class Console:
         self._store = store
         self.samples = 0
         self.errors = 0
+        self.rejected = 0
 
     @staticmethod
     def note() -> None:
@@ -61,6 +63,9 @@ class Console:
         fields["journaled"] = store.journal.last
         fields["unsaved"] = store.unsaved
         fields["samples"] = self.samples
+        fields["errors"] = self.errors
+        fields["rejected"] = self.rejected
+        fields["flash_errors"] = store.failures
         fields["heap_peak"] = self.peak
         print(json.dumps(fields))  # noqa: T201 - the console is the node's only local output
 

@@ -29,8 +29,7 @@ class Link:
     """Task that owns the connection.
 
     edge, delivery, console: see there; broker: host, port, keepalive_s and the prepared packets of the handshake;
-    boot: boot id. `beat` is the real time of its last step, for the watchdog; `rejected` counts commands and states
-    that were not understood.
+    boot: boot id. `beat` is the real time of its last step, for the watchdog.
     """
 
     def __init__(
@@ -46,7 +45,6 @@ class Link:
         self.decoder = PacketDecoder(_LIMIT)
         self.beat = 0
         self.sessions = 0
-        self.rejected = 0
         self.host_ms = -1
         self.host_online = False
         self._inbox = memoryview(bytearray(128))
@@ -227,4 +225,4 @@ class Link:
                 if found is not None:
                     self.delivery.ack(found[0], found[1], self.beat)
         except (WireError, IndexError, ValueError, TypeError, KeyError):
-            self.rejected += 1
+            self.console.rejected += 1

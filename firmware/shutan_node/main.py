@@ -31,12 +31,18 @@ class Node:
 
 
 def run() -> None:
-    """Run until power is cut; exits with one line on the console after a mistake in the configuration."""
+    """Run until power is cut; exits with one line on the console after a mistake in the configuration.
+
+    What else goes wrong at start (flash that cannot be read or written, memory) ends in a reset after ten seconds.
+    """
     gc.threshold(GC_BYTES)
     node = Node()
     from shutan_node import start
 
-    start.start(node)
+    try:
+        start.start(node)
+    except Exception as error:  # noqa: BLE001 - no task is there yet to supervise: say it, try again later
+        start.fail(error)
     del start
     unload("shutan_node.start", "shutan_node.recovery", "shutan_node.gaps", "shutan_wire.records", "shutan_wire.ids")
     from shutan_node import tasks

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from shutan_wire.catalogue import Metric
 
 NODE_METRICS = (
-    "uptime_s", "heap_free_b", "heap_used_max_b", "journal_records", "meter_errors", "samples_dropped",
-    "records_overwritten", "link_reconnects", "clock_steps",
+    "uptime_s", "heap_free_b", "heap_used_max_b", "journal_records", "meter_errors", "meter_timeouts",
+    "samples_dropped", "records_overwritten", "link_reconnects", "clock_steps",
 )  # fmt: skip
 _METRICS_MAX = 80  # of a device: a body must fit a page even with every value long and poor
 _PROFILE = ("reads", "ids", "in_read", "at", "forms", "flags", "singles")

@@ -118,13 +118,12 @@ class Instrument:
 class Recorder:
     """Where readings become records. Shared by all samplers. size: bytes for the longest body.
 
-    meter_errors: readings without an answer; dropped: records that could not be kept.
+    dropped: records that could not be kept.
     """
 
     def __init__(self, console: "Console", clock: "Clock", store: "Store", delivery: "Delivery", size: int) -> None:
         self.console = console
         self.clock = clock
-        self.meter_errors = 0
         self.dropped = 0
         self._store = store
         self._delivery = delivery
@@ -154,7 +153,7 @@ class Sampler:
 
     def __init__(self, bus: Bus, instruments: "list[Instrument]", recorder: Recorder) -> None:
         self._bus = bus
-        self._instruments = instruments
+        self.instruments = instruments
         self._recorder = recorder
         self.beat = 0
 
@@ -164,8 +163,8 @@ class Sampler:
         clock = recorder.clock
         while True:
             self.beat = hal.real_ms()
-            nearest = self._instruments[0]
-            for instrument in self._instruments:
+            nearest = self.instruments[0]
+            for instrument in self.instruments:
                 if instrument.due_ms < nearest.due_ms:
                     nearest = instrument
             wait_ms = nearest.due_ms - clock.uptime_ms()
@@ -181,7 +180,6 @@ class Sampler:
                 if due:
                     recorder.record(columns)
             except MeterError as error:
-                recorder.meter_errors += 1
                 if nearest.silent == _DEAD_AFTER:
                     recorder.console.say("death", device=columns.name, reason=str(error))
             nearest.plan(clock)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from shutan_node.main import Node
 
 PLAN = "plan.json"
-_FORMAT = 1  # of the plan; another number makes every board check its configuration again
+_RETRY_S = 10
+_FORMAT = 2  # of the plan; another number makes every board check its configuration again
 
 # What a running node never calls: code for the other side of the wire or for a person.
 _UNUSED = {
@@ -32,7 +33,7 @@ def start(node: "Node") -> None:
     """Build the node out of its plan. Where there is none that fits, check the configuration and start again."""
     files = Files()
     plan = read_plan(files)
-    if plan is None or plan["crc"] != source_crc(files, [profile[0] for profile in plan.get("profiles", ())]):
+    if plan is None or not _fits(plan, files):
         plan = None
         _check(files)
     buses = _meters(plan)
@@ -48,16 +49,37 @@ def start(node: "Node") -> None:
     node.console.say("boot", runtime=sys.version, cause=hal.reset_cause())
 
 
+def _fits(plan: "shapes.Plan | None", files: Files) -> bool:
+    """Whether a plan is that of the configuration and the profiles on flash."""
+    return plan is not None and plan["crc"] == source_crc(files, [row[0] for row in plan.get("profiles", ())])
+
+
 def _check(files: Files) -> "NoReturn":
     """Make a new plan and reset, or say what is wrong and stop."""
     from shutan_node import plan
 
-    mistakes = plan.make(files)
+    try:
+        mistakes = plan.make(files)
+        if not mistakes and not _fits(read_plan(files), files):
+            mistakes = [PLAN + ": reads back as something else"]
+    except OSError as error:
+        mistakes = [PLAN + ": " + str(error)]
     if mistakes:
         print(json.dumps({"event": "error", "where": "config.json", "mistakes": mistakes}))  # noqa: T201 - console
         sys.exit(1)
     from shutan_node import hal
 
+    hal.reset()
+
+
+def fail(error: Exception) -> "NoReturn":
+    """The start failed for a reason that may go away: say it and reset."""
+    print(json.dumps({"event": "error", "where": "start", "reason": repr(error)}))  # noqa: T201 - console
+    from time import sleep
+
+    from shutan_node import hal
+
+    sleep(_RETRY_S)
     hal.reset()
 
 

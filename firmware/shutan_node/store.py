@@ -62,10 +62,11 @@ class Ring:
             begin = after
         if begin + size > limit:
             return False
-        self.last += 1
-        self._begins[self.last % slots] = begin
-        self._sizes[self.last % slots] = size
+        slot = (self.last + 1) % slots
+        self._begins[slot] = begin
+        self._sizes[slot] = size
         self._buffer[begin : begin + size] = body
+        self.last += 1  # last: a planned stop may interrupt anywhere
         return True
 
     def get(self, number: int) -> memoryview:

@@ -72,12 +72,18 @@ def _figures(node: "Node") -> None:
     """A record of the node's own metrics, in the order of plan.NODE_METRICS."""
     columns = node.devices[0]
     columns.time_ms, columns.relative = node.clock.now()
+    silent = wrong = 0
+    for sampler in node.samplers:
+        for instrument in sampler.instruments:
+            silent += instrument.meter.silent
+            wrong += instrument.meter.damaged + instrument.meter.refused
     values = (
         node.clock.uptime_ms() // 1000,
         gc.mem_free(),
         Console.peak,
         node.store.journaled(),
-        node.recorder.meter_errors,
+        wrong,
+        silent,
         node.recorder.dropped,
         node.store.lost,
         node.link.sessions,

@@ -156,27 +156,24 @@ def test_out_of_a_rom_image_it_runs_in_75_kilobytes(bench: Bench) -> None:
 
 @pytest.mark.fault
 def test_kill_9_loses_nothing_that_was_acknowledged_or_journaled(bench: Bench) -> None:
-    chance = random.Random(4)  # noqa: S311 - moments of the kills
-    kept = 0
+    chance = random.Random(4)
+    promised: set[int] = set()
     with bench.node() as node:
         for _ in range(5):
             bench.settled(node)
             bench.host.acking = chance.random() < 0.6
-            time.sleep(chance.uniform(0.2, 1.5))  # the moment of the kill is the subject
-            kept = max(kept, node.last["acked"], node.last["journaled"])
+            time.sleep(chance.uniform(0.2, 7.0))  # the moment of the kill is the subject
+            kept = max(node.last["acked"], node.last["journaled"])
+            promised.update(range(node.said("boot")[-1]["newest"] + 1, kept + 1))
             node.kill()
             bench.host.acking = True
             node.start()
         bench.settled(node)
         bench.nothing_is_missing()
-        closed = {number for low, high, _ in bench.view.gaps for number in range(low, high + 1)}
-        lost = closed - set(bench.view.held)
+        assert promised
+        assert promised <= set(bench.view.held)
         assert len(set(bench.view.boots)) == 6
         assert all(unsaved <= 64 for unsaved in bench.view.unsaved)
-        assert not [number for number in lost if number <= node.last["acked"] and number in bench.view.held]
-        assert kept <= max(bench.view.held)
-        declared = [event for event in node.said("boot") if event["unsaved"]]
-        assert len(lost) <= 64 * len(declared)
 
 
 @pytest.mark.fault
@@ -240,7 +237,7 @@ def test_rebirth_on_command_and_garbage_without_harm(bench: Bench) -> None:
     chance = random.Random(5)  # noqa: S311 - garbage that comes out the same each time
     with bench.node() as node:
         bench.settled(node)
-        for size in (0, 1, 7, 100, 900):
+        for size in (1, 7, 100, 900):
             bench.host.command(NAME, chance.randbytes(size))
         bench.host.ack(NAME, bench.view.store_id ^ 1, 1)
         bench.host.ack(NAME, bench.view.store_id, 2**40)
@@ -248,6 +245,7 @@ def test_rebirth_on_command_and_garbage_without_harm(bench: Bench) -> None:
         bench.host.wait(lambda: bench.view.births.count("") == 2, "a second birth")
         bench.settled(node)
         assert bench.view.bdseq == [0, 0]  # the same session
+        assert node.wait("ack", len(node.said("ack")) + 1)["rejected"] >= 3
         assert len(node.said("link_up")) == 1
         bench.nothing_is_missing()
 
@@ -352,3 +350,15 @@ def test_a_metric_that_the_profile_lacks_is_a_mistake(bench: Bench) -> None:
     assert node.process.wait(20) == 1
     said = json.loads(node.console.read_text(encoding="utf-8"))
     assert said["mistakes"][0].startswith("devices[0].metrics.co2_ppm: not in profile")
+
+
+def test_a_flash_that_refuses_is_told_in_one_line_and_tried_again(bench: Bench) -> None:
+    node = bench.node()
+    (bench.folder / "plan.json.new").mkdir()  # nothing can be written under that name
+    node.launch()
+    assert node.process.wait(20) == 1
+    said = json.loads(node.console.read_text(encoding="utf-8"))
+    assert said["mistakes"][0].startswith("plan.json: ")
+    (bench.folder / "plan.json.new").rmdir()
+    with node:
+        bench.settled(node)
