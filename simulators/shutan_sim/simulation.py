@@ -77,7 +77,7 @@ class Simulation:
             folder = options.folder / "nodes" / node
             kinds = {device.kind.value for device in layout.of_node(node)}
             image.install(folder, node_config(layout, node, options.broker, (sntp.HOST, port)), kinds)
-            board = make_board(node, folder, python, image.search_path, uart=line.path, rate=options.speed)
+            board = make_board(node, folder, python, image.environment, uart=line.path, rate=options.speed)
             self.fleet.boards.append(board)
             progress("nodes", done, len(layout.nodes))
         await self.fleet.start()

@@ -51,8 +51,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def make(folder: Path, name: str, script: str) -> Board:
     (folder / name).mkdir()
     (folder / name / "main.py").write_text(script, encoding="utf-8")
-    path = os.pathsep.join((str(HAL), ".frozen"))
-    return make_board(name, folder / name, tool("micropython"), path, uart="/dev/null", rate=1)
+    image = {"MICROPYPATH": os.pathsep.join((str(HAL), ".frozen"))}
+    return make_board(name, folder / name, tool("micropython"), image, uart="/dev/null", rate=1)
 
 
 def said(board: Board) -> list[dict[str, object]]:
@@ -148,7 +148,7 @@ SUPERVISOR = """\
 
     async def main():
         boards = [
-            make_board(path.name, path, Path(sys.argv[2]), ".frozen", uart="/dev/null", rate=1)
+            make_board(path.name, path, Path(sys.argv[2]), {"MICROPYPATH": ".frozen"}, uart="/dev/null", rate=1)
             for path in sorted(Path(sys.argv[1]).iterdir())
         ]
         await Fleet(boards).start()

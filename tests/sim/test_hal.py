@@ -52,7 +52,7 @@ class Board:
 
     def __init__(self, runtime: str, image: Image, folder: Path) -> None:
         self.program = tool(runtime)
-        self.path = image.search_path
+        self.path = image.environment["MICROPYPATH"]
         self.folder = folder
 
     def start(self, script: str, environment: Mapping[str, str]) -> "subprocess.Popen[str]":
