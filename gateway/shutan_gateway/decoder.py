@@ -51,19 +51,20 @@ class Kept:
     One thread puts, many get. Bounded in number, and only for payloads of ordinary size: about 12 MB when full.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._groups: dict[tuple[Definition, int, bytes], list[Group]] = {}
         self._order: deque[tuple[Definition, int, bytes]] = deque()
 
     def put(self, definition: Definition, received_ms: int, raw: bytes, groups: list[Group]) -> None:
         """Keep what a record was decoded to."""
-        if len(raw) > _KEPT_BYTES:
+        if len(raw) > _KEPT_BYTES or not self._most:
             return
         key = (definition, received_ms, raw)
         if key not in self._groups:
             self._order.append(key)
         self._groups[key] = groups
-        if len(self._order) > _KEPT:
+        if len(self._order) > self._most:
             del self._groups[self._order.popleft()]
 
     def get(self, definition: Definition, received_ms: int, raw: bytes) -> list[Group] | None:
@@ -74,8 +75,9 @@ class Kept:
 class Shapes:
     """Definitions and their layouts, shared by all threads. Looking up takes no lock, adding does."""
 
-    def __init__(self) -> None:
-        self.kept = Kept()
+    def __init__(self, *, delivered: bool = True) -> None:
+        """delivered: records go on to a store, so that it pays to keep their samples for a moment."""
+        self.kept = Kept(_KEPT if delivered else 0)
         self._lock = threading.Lock()
         self._definitions: dict[str, Definition] = {}
         self._known: OrderedDict[tuple[Definition, int], _Known] = OrderedDict()

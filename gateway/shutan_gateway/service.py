@@ -57,7 +57,7 @@ class Service:
         self._recovered = threading.Event()
         self._connecting = False
         self._deliverers: list[Deliverer] = []
-        self._shapes = Shapes()
+        self._shapes = Shapes(delivered=bool(config.store))
         self.counters = Counters()
         self.counters.set("shutan_start_time_seconds", round(time.time(), 3))
         self._mailbox = Mailbox(config.intake.queue_messages, _MAILBOX_BYTES)
