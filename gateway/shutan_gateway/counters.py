@@ -31,6 +31,7 @@ HELP: dict[str, str] = {
     "shutan_bad_values_total": "values marked bad, by cause (nan, range, null, width, type)",
     "shutan_messages_total": "MQTT messages taken from the broker, all kinds",
     "shutan_link_up": "1 while connected to the broker",
+    "shutan_link_attempts_total": "times that a session with the broker was tried",
     "shutan_link_connects_total": "sessions opened with the broker",
     "shutan_link_lost_total": "sessions with the broker that broke",
     "shutan_queue_messages": "messages between network thread and intake",

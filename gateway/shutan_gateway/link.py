@@ -105,6 +105,7 @@ class Link:
     def _session(self) -> None:
         """One session from CONNECT to its end. Raises OSError."""
         settings = self._settings
+        self._counters.inc("shutan_link_attempts_total")
         client = MqttClient(settings.host, settings.port, self._tls, _CONNECT_S, self._limit)
         complete = False
         try:
