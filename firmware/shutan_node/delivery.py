@@ -118,10 +118,9 @@ class Delivery:
         self._limit = self._store.first - 1 + self._window
         self._progress_ms = now
 
-    def tick(self, now: int) -> bool:
-        """Do what time asks for; True if records went to flash."""
+    def tick(self, now: int) -> None:
+        """Do what time asks for."""
         store = self._store
-        before = store.journal.last
         if store.ring.first <= store.ring.last and now - self._ram_ms >= self._ram_window_ms:
             if not (self.online and self.foreign):
                 store.spill()
@@ -135,7 +134,6 @@ class Delivery:
                 self._restart(now)
             if not store.acked and now - self._online_ms >= self._foreign_ms:
                 self.foreign = True
-        return store.journal.last != before
 
     def _roll(self, now: int) -> None:
         """Foreign host: no acknowledgement paces the replay or frees what was sent."""

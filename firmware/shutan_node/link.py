@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _LIMIT = 2048  # bytes of one packet from the broker
 _IDLE_MS = 40  # between two looks for something to do
 _BACK_OFF_MS = 500  # first delay, doubled after every failure
-_ACK_EVENT_MS = 5000
+_PROGRESS_MS = 5000  # between two looks at what the console should hear
 _RARE = ("shutan_node.handshake", "shutan_node.births", "shutan_node.gaps", "shutan_wire.records")
 
 
@@ -52,21 +52,25 @@ class Link:
         self._pinged_ms = 0
         self._said_ms = 0
         self._acked = edge.store.acked
+        self._journaled = edge.store.journal.last
         self._gap_ms = -1
         self._down = False
 
     def tick(self, now: int) -> None:
         """Four times a second, also without a connection: flash, progress on the console."""
-        if self.delivery.tick(now):
-            self.console.say("journal")
+        self.delivery.tick(now)
         store = self.edge.store
         if store.gap_ms != self._gap_ms:
             self._gap_ms = store.gap_ms
             self.console.say("gap", low=store.holes[-1][0], high=store.holes[-1][1])
-        if store.acked != self._acked and now - self._said_ms >= _ACK_EVENT_MS:
-            self._acked = store.acked
+        if now - self._said_ms >= _PROGRESS_MS:
             self._said_ms = now
-            self.console.say("ack")
+            if store.journal.last != self._journaled:
+                self._journaled = store.journal.last
+                self.console.say("journal")
+            if store.acked != self._acked:
+                self._acked = store.acked
+                self.console.say("ack")
 
     async def run(self, _node: object) -> None:
         """Keep a session up for ever."""
