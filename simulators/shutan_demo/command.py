@@ -3,6 +3,7 @@
 import json
 import platform
 import re
+import signal
 import subprocess
 import tempfile
 import time
@@ -63,6 +64,8 @@ def demo(
 ) -> None:
     """Run a simulated factory end to end and check its figures."""
     limit = duration_s(run_for) if run_for is not None else None
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job is started with Ctrl-C ignored
+        signal.signal(number, signal.default_int_handler)
     try:
         with tempfile.TemporaryDirectory(prefix="shutan-demo-") as temporary:
             folder = keep.resolve() if keep is not None else Path(temporary)

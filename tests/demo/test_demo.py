@@ -66,7 +66,8 @@ def acknowledged(folder: Path) -> bool:
 
 
 @pytest.mark.parametrize("moment", ["starting", "running"])
-def test_ctrl_c_leaves_no_process_behind(tmp_path: Path, moment: str) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_no_process_behind(tmp_path: Path, moment: str, number: signal.Signals) -> None:
     marker = f"shutan-demo-{os.getpid()}"
     folder = tmp_path / marker
     demo = subprocess.Popen(
@@ -86,7 +87,7 @@ def test_ctrl_c_leaves_no_process_behind(tmp_path: Path, moment: str) -> None:
             children = psutil.Process(demo.pid).children(recursive=True)
             time.sleep(0.05)
         assert len(children) >= LEAST_CHILDREN
-        os.killpg(demo.pid, signal.SIGINT)
+        os.killpg(demo.pid, number)
         demo.wait(200)
         _, alive = psutil.wait_procs(children, timeout=10)
         assert alive == []
