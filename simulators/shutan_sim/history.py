@@ -100,6 +100,8 @@ class _Session:
                 raise HistoryError(history.node, self._acknowledged, history.total)
             await self._be_born(client)
             following = self._acknowledged + 1
+        if self._rebirth:  # it came together with the last acknowledgement, and is answered all the same
+            await self._be_born(client)
 
     async def _publish(self, client: aiomqtt.Client, number: int) -> None:
         self._seq = (self._seq + 1) & 255
