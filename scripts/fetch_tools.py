@@ -6,6 +6,7 @@ Three groups of programs, each from one Debian suite and unpacked with its own l
 | micropython | trixie   | micropython (64-bit)                                            |
 | micropython32 | trixie | micropython32 (i386: 31-bit small integers and 2^30 ticks, as on an ESP32) |
 | servers     | bookworm | mosquitto, mosquitto_passwd, influxd, influx, victoria-metrics  |
+| fonts       | bookworm | none: the Chinese fonts of reports and labels, into .tools/fonts/share |
 
 Each program has a wrapper in .tools/bin that replaces itself by the program (its pid is the server's). A group is
 fetched once; a second run needs no network. Where a program cannot be had, `.tools/not-run.txt` says so, one line
@@ -27,6 +28,7 @@ from apt_private import AptError, PrivateApt, is_debian, machine_sources, unpack
 REPO = Path(__file__).resolve().parent.parent
 TOOLS = REPO / ".tools"
 FORMAT = "1"  # raise it when the layout of a group changes: every group is fetched again
+FONTS = ("usr/share/fonts/opentype/noto/NotoSansCJK-*.ttc",)
 NEVER = (
     "not run: influxdb2: InfluxDB 2 and 3 have no Debian package (their API v2 is tested against VictoriaMetrics)",
     "not run: grafana: Grafana has no Debian package",
@@ -44,13 +46,14 @@ class Program:
 
 @dataclass(frozen=True)
 class Group:
-    """Programs that share one directory of libraries."""
+    """Programs that share one directory of libraries, or files that are only copied (`shared`: globs)."""
 
     name: str
     suite: str
     architecture: str
     packages: tuple[str, ...]
     programs: tuple[Program, ...]
+    shared: tuple[str, ...] = ()
 
     @property
     def stamp(self) -> str:
@@ -74,6 +77,7 @@ def groups(native: str) -> list[Group]:
     found = [
         Group("micropython", "trixie", native, ("micropython",), (micropython,)),
         Group("servers", "bookworm", native, packages, servers),
+        Group("fonts", "bookworm", native, ("fonts-noto-cjk",), (), FONTS),
     ]
     if native == "amd64":
         found.append(Group("micropython32", "trixie", "i386", ("micropython:i386",), (micropython32,)))
@@ -91,6 +95,10 @@ def _collect(staging: Path, group: Group, target: Path) -> None:
     (target / "lib").mkdir()
     for program in group.programs:
         shutil.copy2(staging / program.path, target / "bin" / program.name)
+    for pattern in group.shared:
+        (target / "share").mkdir(exist_ok=True)
+        for path in staging.glob(pattern):
+            shutil.copy2(path, target / "share" / path.name)
     roots = [staging / top for top in ("lib", "lib64", "usr/lib", "usr/lib64")]
     folders = [folder for root in roots for folder in (root, *root.glob("*-linux-gnu*")) if folder.is_dir()]
     links: list[tuple[str, str]] = []
@@ -166,7 +174,7 @@ def install(group: Group, native: str, own_suite: str) -> list[str]:
     wrappers = [TOOLS / "bin" / program.name for program in group.programs]
     if not (stamp.is_file() and stamp.read_text().startswith(group.stamp) and all(path.exists() for path in wrappers)):
         fetch(group, native, own_suite)
-        loader = next(path.name for path in sorted((TOOLS / group.name / "lib").glob("ld-linux*")))
+        loader = next((path.name for path in sorted((TOOLS / group.name / "lib").glob("ld-linux*"))), "")
         not_run: list[str] = []
         for program in group.programs:
             problem = why_it_does_not_run(_put(program.name, _wrapper(group, program, loader)), program)

@@ -17,8 +17,8 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from shutan_collector.site import Site
-from shutan_collector.site_file import load_site
+from shutan_collector.site.file import load_site
+from shutan_collector.site.model import Site
 from shutan_demo.broker import BrokerKind
 from shutan_demo.chaos import Chaos
 from shutan_demo.errors import DemoError, PartFailedError

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from shutan_collector.site import Site
+from shutan_collector.site.model import Site
 from shutan_demo.errors import NotSettledError
 from shutan_demo.evidence import Truth
 from shutan_demo.tools import shutan

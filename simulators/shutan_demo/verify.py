@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from shutan_collector.site import Site
+from shutan_collector.site.model import Site
 from shutan_demo.evidence import NodeStory, Register, Truth
 from shutan_demo.readback import MASK_63, StoredRow
 

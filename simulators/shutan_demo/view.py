@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from shutan_collector.site import Meter, Site
+from shutan_collector.site.model import Meter, Site
 from shutan_demo.factory import Factory
 from shutan_gateway.errors import GatewayError
 from shutan_gateway.stores.sqlite import schema

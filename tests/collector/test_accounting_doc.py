@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from shutan_collector.carbon import natural_gas_kg
+from shutan_collector.carbon.accountant import natural_gas_kg
+from shutan_collector.carbon.lines import quantise_g
 from shutan_collector.commands.report import app
-from shutan_collector.factors import packaged_factors
-from shutan_collector.ledger import quantise_g
+from shutan_collector.energy.registers import EventKind
+from shutan_collector.factors.table import packaged_factors
 from shutan_collector.periods import Kind
-from shutan_collector.registers import EventKind
-from shutan_collector.report import build_energy_report
-from shutan_collector.site import Site
-from shutan_collector.site_file import parse_site
+from shutan_collector.reports.energy.build import build_energy_report
+from shutan_collector.site.file import parse_site
+from shutan_collector.site.model import Site
 from support.accounting import MemoryReader, at
 
 

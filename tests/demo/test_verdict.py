@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from shutan_collector.site import Site
-from shutan_collector.site_file import parse_site
+from shutan_collector.site.file import parse_site
+from shutan_collector.site.model import Site
 from shutan_demo.evidence import NodeStory, Truth, read_story
 from shutan_demo.hourly import judge_hours
 from shutan_demo.readback import StoredRow

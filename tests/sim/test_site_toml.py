@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from shutan_collector.site_file import load_site
+from shutan_collector.site.file import load_site
 from shutan_sim.devices import Kind
 from shutan_sim.distillery.layout import DEVICES, LAYOUT
 from shutan_sim.plant import distillery

@@ -11,15 +11,15 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from shutan_collector.energy import Estimate
+from shutan_collector.energy.measure import Estimate
 from shutan_collector.errors import CollectorError, RequestError, SiteError, StoreUnavailableError
-from shutan_collector.factors import packaged_factors
+from shutan_collector.factors.table import packaged_factors
 from shutan_collector.periods import Kind, parse_instant
-from shutan_collector.report import Report, build_energy_report
-from shutan_collector.report_json import to_json
-from shutan_collector.report_table import render
+from shutan_collector.reports.energy.build import Report, build_energy_report
+from shutan_collector.reports.energy.document import to_json
+from shutan_collector.reports.energy.table import render
 from shutan_collector.series import open_reader
-from shutan_collector.site_file import load_site
+from shutan_collector.site.file import load_site
 
 __all__ = ["app"]
 

@@ -6,7 +6,7 @@ from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
-from shutan_collector.registers import Samples
+from shutan_collector.energy.registers import Samples
 from shutan_wire.quality import GOOD
 
 if TYPE_CHECKING:

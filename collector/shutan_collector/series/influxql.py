@@ -21,7 +21,7 @@ from shutan_gateway.stores.influxdb.line import coded, device_tag
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shutan_collector.registers import Samples
+    from shutan_collector.energy.registers import Samples
 
 __all__ = ["InfluxqlReader"]
 

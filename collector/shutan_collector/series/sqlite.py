@@ -13,7 +13,7 @@ from shutan_gateway.stores.sqlite import schema
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from shutan_collector.registers import Samples
+    from shutan_collector.energy.registers import Samples
 
 __all__ = ["SqliteReader"]
 

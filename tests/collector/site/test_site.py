@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from shutan_collector.errors import SiteError
-from shutan_collector.site import Carrier, Role, Site
-from shutan_collector.site_file import load_site, parse_site
+from shutan_collector.site.file import load_site, parse_site
+from shutan_collector.site.model import Carrier, Role, Site
 from shutan_collector.units import GasReference, Unit
 from support.accounting import SHANGHAI, SITE, at
 

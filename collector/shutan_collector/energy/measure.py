@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shutan_collector.counter import Counter, Piece
+    from shutan_collector.energy.counter import Counter, Piece
+    from shutan_collector.energy.registers import Event
     from shutan_collector.periods import Span
-    from shutan_collector.registers import Event
 
 __all__ = ["Boundary", "Estimate", "Flow", "MeterEnergy", "Part", "measure", "observed_interval_ns"]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shutan_collector.registers import CONFIRM, EventKind, RegisterRule, Samples, classify_drop, track
+from shutan_collector.energy.registers import CONFIRM, EventKind, RegisterRule, Samples, classify_drop, track
 from support.accounting import SECOND
 
 HOUR = 3600 * SECOND

@@ -11,18 +11,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shutan_collector.carbon.lines import FORMULA_ELECTRICITY, FORMULA_GAS, LedgerLine, Scope, Unvalued, quantise_g
 from shutan_collector.errors import FactorError
-from shutan_collector.ledger import FORMULA_ELECTRICITY, FORMULA_GAS, LedgerLine, Scope, Unvalued, quantise_g
 from shutan_collector.periods import from_ns
-from shutan_collector.site import Carrier, Meter, Role, Site
+from shutan_collector.site.model import Carrier, Meter, Role, Site
 from shutan_collector.units import kwh_from_wh, nm3_from_litres
 
 if TYPE_CHECKING:
     from datetime import date
     from fractions import Fraction
 
-    from shutan_collector.energy import Flow
-    from shutan_collector.factors import FactorTable, FuelFactors, GridCo2Factor
+    from shutan_collector.energy.measure import Flow
+    from shutan_collector.factors.table import FactorTable, FuelFactors, GridCo2Factor
     from shutan_collector.units import GasReference
 
 __all__ = ["Accountant", "electricity_kg", "natural_gas_kg", "not_accounted", "scope_of"]

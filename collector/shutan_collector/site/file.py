@@ -15,8 +15,8 @@ from pydantic_core import PydanticCustomError
 
 from shutan_collector.errors import Problem, SiteError
 from shutan_collector.periods import to_ns
-from shutan_collector.site import Carrier, Installation, Meter, Role, Site
-from shutan_collector.site_checks import check_meters
+from shutan_collector.site.checks import check_meters
+from shutan_collector.site.model import Carrier, Installation, Meter, Role, Site
 from shutan_collector.units import GasReference
 from shutan_wire.catalogue import by_name
 

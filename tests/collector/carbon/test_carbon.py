@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shutan_collector.carbon import electricity_kg, natural_gas_kg, scope_of
-from shutan_collector.factors import packaged_factors
-from shutan_collector.ledger import Scope, quantise_g, recount
+from shutan_collector.carbon.accountant import electricity_kg, natural_gas_kg, scope_of
+from shutan_collector.carbon.lines import Scope, quantise_g, recount
+from shutan_collector.factors.table import packaged_factors
 from shutan_collector.periods import Kind
-from shutan_collector.report import Report, build_energy_report
-from shutan_collector.site import Site
-from shutan_collector.site_file import parse_site
+from shutan_collector.reports.energy.build import Report, build_energy_report
+from shutan_collector.site.file import parse_site
+from shutan_collector.site.model import Site
 from shutan_collector.units import GasReference
 from support.accounting import SITE, Key, MemoryReader, Readings, at, steady
 
-CSV = resources.files("shutan_collector") / "factor_data" / "emission_factors.csv"
+CSV = resources.files("shutan_collector") / "factors" / "data" / "emission_factors.csv"
 ROWS = {row["id"]: Fraction(row["value"]) for row in csv.DictReader(CSV.read_text(encoding="utf-8").splitlines())}
 DAY = date(2026, 6, 30)
 AT_20_C = GasReference(Fraction(20), Fraction("101.325"))

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from shutan_collector.carbon import scope_of
-from shutan_collector.ledger import Scope
+from shutan_collector.carbon.accountant import scope_of
+from shutan_collector.carbon.lines import Scope
 from shutan_collector.periods import NS_PER_S, iso
 from shutan_collector.units import decimal_text
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from zoneinfo import ZoneInfo
 
-    from shutan_collector.counter import Piece, Reading
-    from shutan_collector.energy import Boundary, Flow
-    from shutan_collector.factors import FactorTable
-    from shutan_collector.ledger import LedgerLine
-    from shutan_collector.registers import Event
-    from shutan_collector.report import MeterReport, Report
+    from shutan_collector.carbon.lines import LedgerLine
+    from shutan_collector.energy.counter import Piece, Reading
+    from shutan_collector.energy.measure import Boundary, Flow
+    from shutan_collector.energy.registers import Event
+    from shutan_collector.factors.table import FactorTable
+    from shutan_collector.reports.energy.build import MeterReport, Report
     from shutan_collector.units import GasReference
 
 __all__ = ["SCHEMA", "to_document", "to_json"]

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from shutan_collector.counter import Counter, Installed
-from shutan_collector.energy import Estimate, MeterEnergy, measure
+from shutan_collector.energy.counter import Counter, Installed
+from shutan_collector.energy.measure import Estimate, MeterEnergy, measure
+from shutan_collector.energy.registers import RegisterRule, Samples, track
 from shutan_collector.periods import Kind, split
-from shutan_collector.registers import RegisterRule, Samples, track
 from support.accounting import SECOND, SHANGHAI, at
 
-VECTORS = Path(__file__).parents[1] / "vectors" / "energy_cases.jsonl"
+VECTORS = Path(__file__).parents[2] / "vectors" / "energy_cases.jsonl"
 CASES: list[dict[str, Any]] = [json.loads(line) for line in VECTORS.read_text(encoding="utf-8").splitlines()]
 
 

@@ -11,17 +11,17 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from shutan_collector.energy import Estimate
+from shutan_collector.energy.measure import Estimate
 from shutan_collector.errors import RequestError
-from shutan_collector.factors import packaged_factors
+from shutan_collector.factors.table import packaged_factors
 from shutan_collector.periods import Kind
-from shutan_collector.report import Report, build_energy_report
-from shutan_collector.report_json import SCHEMA, to_document, to_json
-from shutan_collector.report_table import render
-from shutan_collector.site_file import parse_site
+from shutan_collector.reports.energy.build import Report, build_energy_report
+from shutan_collector.reports.energy.document import SCHEMA, to_document, to_json
+from shutan_collector.reports.energy.table import render
+from shutan_collector.site.file import parse_site
 from support.accounting import SITE, Key, MemoryReader, Readings, at, steady
 
-GOLDEN = Path(__file__).parents[1] / "vectors" / "report_energy.json"
+GOLDEN = Path(__file__).parents[2] / "vectors" / "report_energy.json"
 WH = "active_energy_import_wh"
 
 

@@ -7,10 +7,10 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shutan_collector.counter import Counter, Installed
-from shutan_collector.energy import Estimate, MeterEnergy, measure
+from shutan_collector.energy.counter import Counter, Installed
+from shutan_collector.energy.measure import Estimate, MeterEnergy, measure
+from shutan_collector.energy.registers import EventKind, RegisterRule, Samples, Track, track
 from shutan_collector.periods import Kind, split
-from shutan_collector.registers import EventKind, RegisterRule, Samples, Track, track
 from support.accounting import SECOND, SHANGHAI, at
 
 START = at("2026-06-01T00:00")

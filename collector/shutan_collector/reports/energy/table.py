@@ -9,10 +9,10 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from shutan_collector.carbon import scope_of
-from shutan_collector.ledger import Scope
+from shutan_collector.carbon.accountant import scope_of
+from shutan_collector.carbon.lines import Scope
 from shutan_collector.periods import Kind, from_ns, iso
-from shutan_collector.site import Role
+from shutan_collector.site.model import Role
 from shutan_collector.units import Unit, decimal_text
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from shutan_collector.energy import Flow
-    from shutan_collector.report import MeterReport, Report
+    from shutan_collector.energy.measure import Flow
+    from shutan_collector.reports.energy.build import MeterReport, Report
 
 __all__ = ["render"]
 

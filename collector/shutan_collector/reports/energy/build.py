@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from shutan_collector.carbon import Accountant, not_accounted, scope_of
-from shutan_collector.counter import Counter, Installed
-from shutan_collector.energy import Estimate, MeterEnergy, measure
-from shutan_collector.factors import FactorTable, packaged_factors
-from shutan_collector.ledger import LedgerLine, Unvalued
+from shutan_collector.carbon.accountant import Accountant, not_accounted, scope_of
+from shutan_collector.carbon.lines import LedgerLine, Unvalued
+from shutan_collector.energy.counter import Counter, Installed
+from shutan_collector.energy.measure import Estimate, MeterEnergy, measure
+from shutan_collector.energy.registers import RegisterRule, Samples, track
+from shutan_collector.factors.table import FactorTable, packaged_factors
 from shutan_collector.periods import NS_PER_S, Kind, from_ns, split
-from shutan_collector.registers import RegisterRule, Samples, track
 from shutan_collector.series.base import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from shutan_collector.energy import Flow
-    from shutan_collector.ledger import Scope
+    from shutan_collector.carbon.lines import Scope
+    from shutan_collector.energy.measure import Flow
     from shutan_collector.series.base import SeriesReader
-    from shutan_collector.site import Installation, Meter, Site
+    from shutan_collector.site.model import Installation, Meter, Site
 
 __all__ = ["MeterReport", "Report", "build_energy_report"]
 

@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shutan_collector.registers import Break, Event, EventKind, Track
+from shutan_collector.energy.registers import Break, Event, EventKind, Track
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

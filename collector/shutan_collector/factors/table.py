@@ -214,8 +214,8 @@ class FactorTable:
 
 @cache
 def packaged_factors() -> FactorTable:
-    """The table that ships with the package (factor_data/emission_factors.csv)."""
-    path = resources.files("shutan_collector") / "factor_data" / "emission_factors.csv"
+    """The table that ships with the package (factors/data/emission_factors.csv)."""
+    path = resources.files("shutan_collector") / "factors" / "data" / "emission_factors.csv"
     return FactorTable.parse(path.read_text(encoding="utf-8"), "emission_factors.csv")
 
 

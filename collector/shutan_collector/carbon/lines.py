@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from shutan_collector.counter import Piece
-    from shutan_collector.energy import Part
+    from shutan_collector.energy.counter import Piece
+    from shutan_collector.energy.measure import Part
     from shutan_collector.units import GasReference, Unit
 
 __all__ = ["FORMULA_ELECTRICITY", "FORMULA_GAS", "LedgerLine", "Scope", "Unvalued", "quantise_g", "recount"]

@@ -8,7 +8,7 @@ from importlib import resources
 import pytest
 
 from shutan_collector.errors import FactorError
-from shutan_collector.factors import (
+from shutan_collector.factors.table import (
     CARBON_TO_CO2,
     ElectricityFootprintFactor,
     FactorTable,
@@ -16,7 +16,7 @@ from shutan_collector.factors import (
     packaged_factors,
 )
 
-TEXT = (resources.files("shutan_collector") / "factor_data" / "emission_factors.csv").read_text(encoding="utf-8")
+TEXT = (resources.files("shutan_collector") / "factors" / "data" / "emission_factors.csv").read_text(encoding="utf-8")
 HEAD = TEXT.splitlines()[0]
 GRID = (
     "GRID-{region}-{year},grid_electricity,electricity,省,Province,co2_average,{value},kgCO2/kWh,"

@@ -7,13 +7,13 @@ from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Final
 
 from shutan_collector.errors import Problem
-from shutan_collector.site import QUANTITIES, Carrier, Meter, Role
+from shutan_collector.site.model import QUANTITIES, Carrier, Meter, Role
 from shutan_wire.catalogue import by_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from shutan_collector.site import Installation
+    from shutan_collector.site.model import Installation
 
 __all__ = ["check_meters"]
 
