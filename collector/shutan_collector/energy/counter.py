@@ -96,7 +96,7 @@ class Counter:
 
     def exact(self, start: int, end: int) -> bool:
         """Whether all of that is known: no reset, unsealed swap or negative step lies between."""
-        return all(cut.exact for cut in self._cuts(start, end))
+        return all(cut.exact for cut in self.breaks(start, end))
 
     def reading(self, index: int) -> Reading:
         """The reading itself."""
@@ -118,7 +118,7 @@ class Counter:
         """Evidence from reading `start` to reading `end`; the counted parts add up to between(start, end)."""
         pieces: list[Piece] = []
         left = start
-        for cut in self._cuts(start, end):
+        for cut in self.breaks(start, end):
             if cut.index - 1 > left:
                 pieces.append(self._run(left, cut.index - 1))
             before, after = self.reading(cut.index - 1), self.reading(cut.index)
@@ -128,11 +128,12 @@ class Counter:
             pieces.append(self._run(left, end))
         return tuple(pieces)
 
+    def breaks(self, start: int, end: int) -> tuple[Break, ...]:
+        """Where the register does not simply rise between two readings; a break's index is the reading after it."""
+        return self._breaks[bisect_right(self._break_index, start) : bisect_right(self._break_index, end)]
+
     def _run(self, start: int, end: int) -> Piece:
         return Piece("run", self.reading(start), self.reading(end), self._values[end] - self._values[start])
-
-    def _cuts(self, start: int, end: int) -> tuple[Break, ...]:
-        return self._breaks[bisect_right(self._break_index, start) : bisect_right(self._break_index, end)]
 
     def _swap(self, old: Installed, new: Installed, index: int) -> tuple[Break, Event]:
         """The joint between two installations: nothing is counted between the old and the new instrument."""
