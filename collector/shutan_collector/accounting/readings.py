@@ -1,0 +1,164 @@
+"""The readings of one meter over one month, as the ledger keeps them (document "readings/<meter>").
+
+The series store may change afterwards; what a closed period rests on is copied here: the readings at its boundaries and
+on both sides of every break, with the instrument of each, and the flows that were cut out of them. From this document alone
+every flow can be counted again (docs/evidence.md gives the rule).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from shutan_collector.energy.measure import Part
+from shutan_collector.exact import exact_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shutan_collector.accounting.documents import Json
+    from shutan_collector.energy.counter import Counter
+    from shutan_collector.energy.measure import Boundary, Flow, MeterEnergy
+    from shutan_collector.site.model import Installation, Meter
+
+__all__ = ["SCHEMA", "Day", "ledger_flows", "readings_document"]
+
+SCHEMA: Final = "shutan.readings/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """Fingerprint of one local day of raw readings: a late or changed reading shows in it.
+
+    day            "2025-06-01"
+    registers      sum of the registers, in the metric's step
+    offsets_ms     sum of the readings' times since local midnight, milliseconds
+    """
+
+    day: str
+    count: int
+    registers: int
+    offsets_ms: int
+
+
+def ledger_flows(energy: MeterEnergy) -> tuple[Flow, ...]:
+    """The flows that a ledger holds: hours with a value, and gaps between known hour boundaries, in time order.
+
+    What lies between the last known boundary and a reading inside the month (an edge) depends on how far the series
+    had come, so it is no part of a ledger.
+    """
+    flows = [flow for flow in energy.periods if flow.value is not None]
+    flows += [flow for flow in energy.unallocated if flow.part is Part.GAP and flow.value is not None]
+    return tuple(sorted(flows, key=lambda flow: flow.start_ns))
+
+
+def readings_document(
+    meter: Meter,
+    counter: Counter,
+    energy: MeterEnergy,
+    *,
+    bad_quality: int,
+    declared: Sequence[str],
+    days: Sequence[Day],
+) -> Json:
+    """The document of one meter and month; `energy` is measured over the month's hours.
+
+    declared   keys of the declarations (DeclaredMissing) that allow an estimated or missing boundary
+    """
+    boundaries = _boundaries(energy)
+    known = [boundary for boundary in boundaries if boundary is not None]
+    used = sorted(_used(counter, known))
+    place = {index: position for position, index in enumerate(used)}
+    at = {boundary.t_ns: number for number, boundary in enumerate(boundaries) if boundary is not None}
+    readings = [counter.reading(index) for index in used]
+    sources = list(dict.fromkeys(reading.source for reading in readings))
+    number_of = {source: number for number, source in enumerate(sources)}
+    breaks = counter.breaks(used[0], used[-1]) if used else ()
+    return {
+        "schema": SCHEMA,
+        **_place_of(meter),
+        "instruments": [_instrument(meter, source) for source in sources],
+        "t_ns": [reading.t_ns for reading in readings],
+        "register": [reading.register for reading in readings],
+        "instrument": [number_of[reading.source] for reading in readings],
+        "breaks": [
+            {"at": place[cut.index], "kind": cut.kind.value, "counted": cut.counted, "exact": cut.exact}
+            for cut in breaks
+        ],
+        "boundaries": [
+            None if boundary is None else [boundary.t_ns, place[boundary.low], place[boundary.high]]
+            for boundary in boundaries
+        ],
+        "flows": [_flow(flow, at) for flow in ledger_flows(energy)],
+        "events": [
+            {
+                "kind": event.kind.value,
+                "start_ns": event.start_ns,
+                "end_ns": event.end_ns,
+                "before": event.before,
+                "after": event.after,
+                "readings": event.readings,
+                "exact": event.exact,
+            }
+            for event in energy.events
+        ],
+        "bad_quality": bad_quality,
+        "interval_ns": energy.interval_ns,
+        "declared_missing": list(declared),
+        "fingerprint": [[day.day, day.count, day.registers, day.offsets_ms] for day in days],
+    }
+
+
+def _boundaries(energy: MeterEnergy) -> list[Boundary | None]:
+    return [energy.periods[0].start, *(flow.end for flow in energy.periods)]
+
+
+def _used(counter: Counter, known: Sequence[Boundary]) -> set[int]:
+    """Numbers of the readings that the month's figures rest on."""
+    used = {index for boundary in known for index in (boundary.low, boundary.high)}
+    if used:
+        for cut in counter.breaks(min(used), max(used)):
+            used |= {cut.index - 1, cut.index}
+    return used
+
+
+def _flow(flow: Flow, at: dict[int, int]) -> list[Json]:
+    if flow.start is None or flow.end is None:
+        message = "a flow of the ledger has both boundaries"
+        raise ValueError(message)  # ledger_flows() gives no other
+    return [at[flow.start.t_ns], at[flow.end.t_ns], flow.value, flow.present, flow.expected]
+
+
+def _place_of(meter: Meter) -> dict[str, Json]:
+    return {
+        "meter": meter.id,
+        "name": meter.name,
+        "name_zh": meter.name_zh,
+        "carrier": meter.carrier.value,
+        "role": meter.role.value,
+        "level": meter.level,
+        "parent": meter.parent,
+        "metric": meter.metric,
+        "unit": meter.unit.value,
+    }
+
+
+def _instrument(meter: Meter, source: str) -> Json:
+    """What stood at the metering point; a source without an installation is a manual reading (抄表)."""
+    item: Installation | None = next((item for item in meter.installations if item.source == source), None)
+    if item is None:
+        return {"source": source}
+    return {
+        "source": source,
+        "node": item.node,
+        "device": item.device,
+        "serial": item.serial,
+        "from_ns": item.start_ns,
+        "to_ns": item.end_ns,
+        "ct": exact_text(item.ct),
+        "pt": exact_text(item.pt),
+        "rollover": item.span,
+        "accuracy_class": meter.accuracy_class,
+        "calibrated": meter.calibrated.isoformat() if meter.calibrated else None,
+        "calibration_due": meter.calibration_due.isoformat() if meter.calibration_due else None,
+    }
