@@ -3,7 +3,10 @@
 CollectorError              where, reason; str() is one line for a person
 ├── StoreUnavailableError   retry later: the store does not answer or is being restored
 ├── SeriesError             tell a person: a stored series is not what the site model says it is
+│   └── SeriesFileError     tell a person: the malformed rows of a readings file at once
 ├── SiteError               tell a person: every mistake of a site.toml at once
+├── ActivityError           tell a person: every mistake of the activity files at once
+├── ControlError            tell a person: every mistake of a budget, of allowance data or of deadlines at once
 ├── FactorError             tell a person: an emission factor is missing or malformed
 └── RequestError            tell a person: the request itself is wrong (date, period, store address)
 """
@@ -13,11 +16,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 __all__ = [
+    "ActivityError",
     "CollectorError",
+    "ControlError",
     "FactorError",
     "Problem",
     "RequestError",
     "SeriesError",
+    "SeriesFileError",
     "SiteError",
     "StoreUnavailableError",
 ]
@@ -33,6 +39,10 @@ class CollectorError(Exception):
 
     def __str__(self) -> str:
         return f"{self.where}: {self.reason}"
+
+    def lines(self) -> list[str]:
+        """What a command prints: one line per mistake."""
+        return [str(self)]
 
 
 class StoreUnavailableError(CollectorError):
@@ -62,13 +72,37 @@ class Problem:
         return f"{self.key}: {self.reason}"
 
 
-class SiteError(CollectorError):
-    """All mistakes of one site file; `problems` holds one entry per mistake, in file order."""
+class _ManyError(CollectorError):
+    """All mistakes of one input; `problems` holds one entry per mistake, in the order of the input."""
 
     def __init__(self, where: str, problems: tuple[Problem, ...]) -> None:
         self.problems = problems
         super().__init__(where, "; ".join(str(problem) for problem in problems))
 
     def lines(self) -> list[str]:
-        """One line per mistake, each with the file in front."""
+        """One line per mistake, each with the input in front."""
+        return [f"{self.where}: {problem}" for problem in self.problems]
+
+
+class SiteError(_ManyError):
+    """All mistakes of one site file."""
+
+
+class ActivityError(_ManyError):
+    """All mistakes of a folder of activity files; a problem's key is "file:sheet:row column"."""
+
+
+class ControlError(_ManyError):
+    """All mistakes of a budget file, of allowance data or of deadlines."""
+
+
+class SeriesFileError(SeriesError):
+    """The malformed rows of one readings file; `problems` holds the first of them by line, then how many more."""
+
+    def __init__(self, where: str, problems: tuple[Problem, ...]) -> None:
+        self.problems = problems
+        super().__init__(where, "; ".join(str(problem) for problem in problems))
+
+    def lines(self) -> list[str]:
+        """One line per malformed row, each with the file in front."""
         return [f"{self.where}: {problem}" for problem in self.problems]
