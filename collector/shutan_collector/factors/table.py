@@ -1,25 +1,35 @@
-"""The factor table (排放因子库): typed rows, and the rule which row serves an activity.
+"""The factor table (排放因子库): the rule which row serves an activity.
 
-A factor's value is the exact fraction of its decimal text. Nothing here has a default: a factor that is not in the
-table, or not valid for the activity, is a FactorError that names it.
+Two times decide. The activity's time lies in a row's validity (valid_from, valid_to); the report's date, `as_of`, is
+not before its issue (known_from). Nothing here has a default, and nothing falls back to another region, family or
+edition: a factor that is not in the table, or does not serve, is a FactorError that names it and says what exists.
 """
 
 from __future__ import annotations
 
-import calendar
-import csv
 import re
-from dataclasses import dataclass
 from datetime import date
-from fractions import Fraction
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from shutan_collector.errors import FactorError
+from shutan_collector.factors.file import parse_rows
+from shutan_collector.factors.gwp import GWP_SETS, GwpSet
+from shutan_collector.factors.rows import (
+    CARBON_TO_CO2,
+    ElectricityFootprintFactor,
+    Factor,
+    FuelFactors,
+    GridCo2Factor,
+    HeatFactor,
+    ProcessFactor,
+    ReportingGridFactor,
+    ResidualMixFactor,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator
 
 __all__ = [
     "CARBON_TO_CO2",
@@ -28,99 +38,17 @@ __all__ = [
     "FactorTable",
     "FuelFactors",
     "GridCo2Factor",
+    "HeatFactor",
+    "ProcessFactor",
+    "ReportingGridFactor",
+    "ResidualMixFactor",
     "packaged_factors",
 ]
 
-CARBON_TO_CO2: Final = Fraction(44, 12)  # as all Chinese guidelines write it, not 44.01/12.011
-_COLUMNS = (
-    "id", "category", "fuel_or_energy", "name_zh", "name_en", "parameter", "value", "unit",
-    "valid_from", "valid_to", "region", "source", "confidence",
-)  # fmt: skip
-_CONFIDENCE = ("high", "medium", "low")
-_ISSUED_DAY = re.compile(r"(?:issued|dated) (\d{4}-\d{2}-\d{2})")
-_ISSUED_MONTH = re.compile(r"\((" + "|".join(calendar.month_name[1:]) + r") (\d{4})\)")
-# Newer tables head the column "10^-2 tC/GJ" and print tC/TJ: a slip of a power of ten falls outside this range.
-_CARBON_PER_GJ = (Fraction("0.012"), Fraction("0.071"))
-
-
-@dataclass(frozen=True, slots=True)
-class Factor:
-    """One row of the table; `text` is the decimal as printed, `value` the same number exactly, in `unit`."""
-
-    id: str
-    category: str
-    subject: str
-    name_zh: str
-    name_en: str
-    parameter: str
-    text: str
-    value: Fraction
-    unit: str
-    valid_from: date | None
-    valid_to: date | None
-    issued: date | None
-    region: str
-    source: str
-    confidence: str
-
-    def serves(self, day: date) -> bool:
-        """Whether an activity of that day lies within the row's validity."""
-        return (self.valid_from is None or self.valid_from <= day) and (self.valid_to is None or day <= self.valid_to)
-
-
-@dataclass(frozen=True, slots=True)
-class GridCo2Factor:
-    """Average CO2 factor of a grid (电力平均二氧化碳排放因子), kg CO2 per kWh, for scope 2.
-
-    provisional   暂用: the activity year's own factor was not issued at the report date
-    """
-
-    row: Factor
-    provisional: bool
-
-    @property
-    def kg_co2_per_kwh(self) -> Fraction:
-        """The factor itself."""
-        return self.row.value
-
-
-@dataclass(frozen=True, slots=True)
-class ElectricityFootprintFactor:
-    """Life-cycle factor of electricity (电力碳足迹因子), kg CO2e per kWh, for product footprints only."""
-
-    row: Factor
-    provisional: bool
-
-    @property
-    def kg_co2e_per_kwh(self) -> Fraction:
-        """The factor itself."""
-        return self.row.value
-
-
-@dataclass(frozen=True, slots=True)
-class FuelFactors:
-    """The three defaults of one gaseous fuel in one family, for the carbon-balance form.
-
-    ncv              net calorific value (低位发热量), GJ per 1e4 Nm3
-    carbon_content   carbon per unit of heat (单位热值含碳量), printed in tC/TJ
-    oxidation_rate   碳氧化率, printed in percent
-    """
-
-    family: str
-    ncv: Factor
-    carbon_content: Factor
-    oxidation_rate: Factor
-
-    @property
-    def t_co2_per_1e4_nm3(self) -> Fraction:
-        """NCV × CC × OF × 44/12."""
-        carbon_t_per_gj = self.carbon_content.value / 1000
-        return self.ncv.value * carbon_t_per_gj * (self.oxidation_rate.value / 100) * CARBON_TO_CO2
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """Ids of the three rows."""
-        return (self.ncv.id, self.carbon_content.id, self.oxidation_rate.id)
+# What a fuel is counted in, by the unit of its calorific value.
+_PER = {"GJ/t": "t", "GJ/1e4Nm3": "1e4Nm3"}
+# "GB/T 2589-2020 Annex A (same in 2008 edition)": a row belongs to each edition its source names.
+_EDITION = re.compile(r"GB/T 2589-(\d{4})|same in (\d{4}) edition")
 
 
 class FactorTable:
@@ -130,6 +58,7 @@ class FactorTable:
         self._rows: dict[str, Factor] = {}
         self._of_region: dict[tuple[str, str, str], list[Factor]] = {}
         self._of_subject: dict[tuple[str, str, str], list[Factor]] = {}
+        self._known: dict[date, FactorTable] = {}
         for row in rows:
             if row.id in self._rows:
                 raise FactorError(row.id, "the id stands twice in the factor table")
@@ -140,13 +69,19 @@ class FactorTable:
     @classmethod
     def parse(cls, text: str, where: str) -> FactorTable:
         """Table from CSV text; raises FactorError with line and column of the first malformed row."""
-        reader = csv.DictReader(text.splitlines())
-        if tuple(reader.fieldnames or ()) != _COLUMNS:
-            raise FactorError(where, f"the columns must be {','.join(_COLUMNS)}")
-        return cls(_factor(row, f"{where}:{line}") for line, row in enumerate(reader, start=2))
+        return cls(parse_rows(text, where))
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def __iter__(self) -> Iterator[Factor]:
+        return iter(self._rows.values())
+
+    def known(self, as_of: date) -> FactorTable:
+        """The table as it stood on that day: without the rows issued later."""
+        if as_of not in self._known:
+            self._known[as_of] = FactorTable(row for row in self if row.known(as_of))
+        return self._known[as_of]
 
     def by_id(self, factor_id: str) -> Factor:
         """The row of that id."""
@@ -157,59 +92,123 @@ class FactorTable:
 
     def grid_co2(self, region: str, year: int, as_of: date) -> GridCo2Factor:
         """Location-based (基于位置) factor of a region for an activity year, as a report of `as_of` has to use it."""
-        kind = ("grid_electricity", "co2_average", region)
-        row, provisional = self._yearly(kind, "kgCO2/kWh", year, as_of)
-        return GridCo2Factor(row, provisional)
+        return GridCo2Factor(*self._yearly(("grid_electricity", "co2_average", region), "kgCO2/kWh", year, as_of))
+
+    def grid_residual(self, year: int, as_of: date) -> ResidualMixFactor:
+        """National residual mix for an activity year, for what no contract or certificate covers."""
+        return ResidualMixFactor(
+            *self._yearly(("grid_electricity", "co2_residual_mix", "CN"), "kgCO2/kWh", year, as_of)
+        )
+
+    def grid_reporting(self, year: int, as_of: date) -> ReportingGridFactor:
+        """National figure prescribed for enterprise reports of an activity year."""
+        return ReportingGridFactor(
+            *self._yearly(("grid_electricity", "co2_reporting_default", "CN"), "kgCO2/kWh", year, as_of)
+        )
 
     def electricity_footprint(self, year: int, as_of: date) -> ElectricityFootprintFactor:
         """National life-cycle factor for an activity year."""
-        kind = ("electricity_footprint", "co2e_life_cycle", "CN")
-        row, provisional = self._yearly(kind, "kgCO2e/kWh", year, as_of)
-        return ElectricityFootprintFactor(row, provisional)
+        return ElectricityFootprintFactor(
+            *self._yearly(("electricity_footprint", "co2e_life_cycle", "CN"), "kgCO2e/kWh", year, as_of)
+        )
+
+    def fuel(self, family: str, fuel: str, day: date) -> FuelFactors:
+        """Default NCV, carbon content and oxidation rate of a fuel; all of one family, valid on that day."""
+        ncv = self._fuel_row(family, fuel, "ncv", tuple(_PER), day)
+        carbon_content = self._fuel_row(family, fuel, "carbon_content", ("tC/TJ",), day)
+        oxidation_rate = self._fuel_row(family, fuel, "oxidation_rate", ("%",), day)
+        return FuelFactors(family, _PER[ncv.unit], ncv, carbon_content, oxidation_rate)
 
     def gas_fuel(self, family: str, fuel: str, day: date) -> FuelFactors:
-        """Default NCV, carbon content and oxidation rate of a gaseous fuel; all of one family, valid on that day."""
-        ncv = self._fuel_row(family, fuel, "ncv", "GJ/1e4Nm3", day)
-        carbon_content = self._fuel_row(family, fuel, "carbon_content", "tC/TJ", day)
-        oxidation_rate = self._fuel_row(family, fuel, "oxidation_rate", "%", day)
-        return FuelFactors(family, ncv, carbon_content, oxidation_rate)
+        """The same for a fuel that must be a gas counted in 1e4 Nm3."""
+        found = self.fuel(family, fuel, day)
+        if found.per != "1e4Nm3":
+            raise FactorError(found.ncv.id, f"unit is {found.ncv.unit}, expected GJ/1e4Nm3")
+        return found
+
+    def heat(self, day: date) -> HeatFactor:
+        """Factor of purchased heat (外购热力) on that day."""
+        return HeatFactor(self._one(("purchased_heat", "heat", "co2_average"), ("tCO2/GJ",), day))
+
+    def steam_deduction(self, day: date) -> Factor:
+        """Enthalpy of the feed water that is deducted from that of steam, kJ/kg."""
+        return self._one(("purchased_heat", "steam", "enthalpy_deduction"), ("kJ/kg",), day)
+
+    def process(self, subject: str, day: date) -> ProcessFactor:
+        """CO2 of a process input (过程排放) by its subject ("calcium_carbonate") on that day."""
+        return ProcessFactor(self._one(("process", subject, "co2_process"), ("tCO2/t", "tCO2/tCO2"), day))
+
+    def wastewater_bo(self, day: date) -> Factor:
+        """Greatest methane capacity of waste water (废水厌氧处理最大甲烷产生能力), kg CH4 per kg COD."""
+        return self._one(("process", "wastewater", "bo"), ("kgCH4/kgCOD",), day)
+
+    def gwp(self, set_name: str) -> GwpSet:
+        """A set of global warming potentials by name: AR2, AR4, AR5 or AR6."""
+        if set_name not in GWP_SETS:
+            raise FactorError(f"GWP set {set_name}", f"no such set; accepted: {', '.join(GWP_SETS)}")
+        parameter = f"gwp100_{set_name.lower()}"
+        rows = tuple(row for row in self if row.category == "gwp" and row.parameter == parameter)
+        for row in rows:
+            _expect(row, ("kgCO2e/kg",))
+        return GwpSet(set_name, rows)
+
+    def coal(self, subject: str, edition: str, day: date) -> Factor:
+        """Coefficient to standard coal (折标准煤系数) of an energy or energy medium (耗能工质), kgce per unit.
+
+        subject   "electricity", "raw_coal", "fresh_water"...; where an edition prints a range or several grades
+                  (natural gas), the id of the chosen row
+        edition   "2008" or "2020" of GB/T 2589
+        """
+        rows = [
+            row for row in self
+            if row.category in {"standard_coal", "energy_medium"}
+            and row.parameter == "tce_coefficient"
+            and subject in {row.subject, row.id}
+            and edition in _editions(row)
+        ]  # fmt: skip
+        return _single(rows, f"standard coal of {subject}, GB/T 2589-{edition}", day)
 
     def _yearly(self, kind: tuple[str, str, str], unit: str, year: int, as_of: date) -> tuple[Factor, bool]:
-        """Row of the latest issued year up to `year`, and whether it is provisional.
+        """Row of the activity year once issued, else of the latest issued year before it; and if it is provisional.
 
-        kind: category, parameter, region.
+        kind: category, parameter, region. Of two rows for the same year the one issued later corrects the other.
         """
         named = f"{kind[0]}/{kind[1]} for {kind[2]} {year}"
-        issued = {
-            row.valid_from.year: row
-            for row in self._of_region.get(kind, [])
-            if row.valid_from is not None
-            and row.issued is not None
-            and row.issued <= as_of
-            and row.valid_from.year <= year
-        }
-        if not issued:
-            raise FactorError(named, f"no factor of this or an earlier year was issued by {as_of}")
-        row = issued[max(issued)]
-        if row.unit != unit:
-            raise FactorError(row.id, f"unit is {row.unit}, expected {unit}")
-        return row, max(issued) != year
+        rows = self._of_region.get(kind, [])
+        if not rows:
+            regions = sorted(
+                region for category, parameter, region in self._of_region if (category, parameter) == kind[:2]
+            )
+            raise FactorError(
+                named, f"the table has no row for {kind[2]}, only for {', '.join(regions) or 'no region'}"
+            )
+        usable = [(row.years, row) for row in rows if row.known(as_of) and row.years[0] <= year]
+        if not usable:
+            there = "; ".join(f"{row.id} serves {row.valid_from} to {row.valid_to}, {_since(row)}" for row in rows)
+            raise FactorError(named, f"no factor of this or an earlier year was issued by {as_of} ({there})")
+        years, row = max(usable, key=lambda pair: (min(pair[0][1], year), pair[1].known_from or date.min))
+        twins = [other.id for span, other in usable if span == years and other.known_from == row.known_from]
+        if len(twins) > 1:
+            raise FactorError(named, f"ambiguous: {', '.join(twins)}")
+        _expect(row, (unit,))
+        return row, years[1] < year
 
-    def _fuel_row(self, family: str, fuel: str, parameter: str, unit: str, day: date) -> Factor:
+    def _fuel_row(self, family: str, fuel: str, parameter: str, units: tuple[str, ...], day: date) -> Factor:
         named = f"{family} {fuel} {parameter}"
         candidates = self._of_subject.get(("combustion", fuel, parameter), [])
         rows = [row for row in candidates if row.id.startswith(f"{family}-")]
         if not rows:
-            raise FactorError(named, "no such factor in the table")
-        valid = [row for row in rows if row.serves(day)]
-        if not valid:
-            span = ", ".join(f"{row.id} serves {row.valid_from or '…'} to {row.valid_to or '…'}" for row in rows)
-            raise FactorError(named, f"no factor is valid on {day} ({span}); choose another fuel_family")
-        if len(valid) > 1:
-            raise FactorError(named, f"ambiguous on {day}: {', '.join(row.id for row in valid)}")
-        if valid[0].unit != unit:
-            raise FactorError(valid[0].id, f"unit is {valid[0].unit}, expected {unit}")
-        return valid[0]
+            other = ", ".join(row.id for row in candidates) or "no family has it"
+            raise FactorError(named, f"no such factor in the table; other families are not mixed in ({other})")
+        row = _single(rows, named, day, "; choose another fuel_family")
+        _expect(row, units)
+        return row
+
+    def _one(self, kind: tuple[str, str, str], units: tuple[str, ...], day: date) -> Factor:
+        """The row of (category, subject, parameter) that serves a day."""
+        row = _single(self._of_subject.get(kind, []), f"{kind[0]}/{kind[2]} of {kind[1]}", day)
+        _expect(row, units)
+        return row
 
 
 @cache
@@ -219,51 +218,30 @@ def packaged_factors() -> FactorTable:
     return FactorTable.parse(path.read_text(encoding="utf-8"), "emission_factors.csv")
 
 
-def _factor(row: Mapping[str, str | None], where: str) -> Factor:
-    cells = {name: row.get(name) or "" for name in _COLUMNS}
-    if missing := [name for name in _COLUMNS if not cells[name] and name not in {"valid_from", "valid_to"}]:
-        raise FactorError(where, f"empty: {', '.join(missing)}")
-    if cells["confidence"] not in _CONFIDENCE:
-        raise FactorError(where, f"confidence is {cells['confidence']!r}, accepted: {', '.join(_CONFIDENCE)}")
-    if not re.fullmatch(r"\d+(\.\d+)?", cells["value"]):
-        raise FactorError(where, f"value {cells['value']!r} is not a plain decimal")
-    value = Fraction(cells["value"])
-    if cells["parameter"] == "carbon_content" and not _CARBON_PER_GJ[0] <= value / 1000 <= _CARBON_PER_GJ[1]:
-        raise FactorError(where, f"carbon content {cells['value']} {cells['unit']} is not within 12 to 71 tC/TJ")
-    valid_from, valid_to = (_day(cells[name], name, where) for name in ("valid_from", "valid_to"))
-    return Factor(
-        id=cells["id"],
-        category=cells["category"],
-        subject=cells["fuel_or_energy"],
-        name_zh=cells["name_zh"],
-        name_en=cells["name_en"],
-        parameter=cells["parameter"],
-        text=cells["value"],
-        value=value,
-        unit=cells["unit"],
-        valid_from=valid_from,
-        valid_to=valid_to,
-        issued=_issued(cells["source"], where),
-        region=cells["region"],
-        source=cells["source"],
-        confidence=cells["confidence"],
-    )
+def _single(rows: list[Factor], named: str, day: date, remedy: str = "") -> Factor:
+    """The one row that serves a day; of the same validity the one issued last."""
+    if not rows:
+        raise FactorError(named, "no such factor in the table")
+    valid = [row for row in rows if row.serves(day)]
+    if not valid:
+        span = ", ".join(f"{row.id} serves {row.valid_from or '…'} to {row.valid_to or '…'}" for row in rows)
+        raise FactorError(named, f"no factor is valid on {day} ({span}){remedy}")
+    issued = max(row.known_from or date.min for row in valid)
+    latest = [row for row in valid if (row.known_from or date.min) == issued]
+    if len(latest) > 1:
+        there = ", ".join(f"{row.id} ({row.text} {row.unit})" for row in latest)
+        raise FactorError(named, f"ambiguous on {day}: choose one by its id: {there}")
+    return latest[0]
 
 
-def _issued(source: str, where: str) -> date | None:
-    """Day of issue as the source names it; a bare month counts from its last day, never earlier than the truth."""
-    if found := _ISSUED_DAY.search(source):
-        return _day(found[1], "source", where)
-    if found := _ISSUED_MONTH.search(source):
-        year, month = int(found[2]), list(calendar.month_name).index(found[1])
-        return date(year, month, calendar.monthrange(year, month)[1])
-    return None
+def _expect(row: Factor, units: tuple[str, ...]) -> None:
+    if row.unit not in units:
+        raise FactorError(row.id, f"unit is {row.unit}, expected {' or '.join(units)}")
 
 
-def _day(text: str, column: str, where: str) -> date | None:
-    if not text:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise FactorError(where, f"{column}: {text!r} is not a date") from None
+def _editions(row: Factor) -> set[str]:
+    return {first or second for first, second in _EDITION.findall(row.source)}
+
+
+def _since(row: Factor) -> str:
+    return f"issued {row.known_from}" if row.known_from else "known always"

@@ -20,7 +20,7 @@ TEXT = (resources.files("shutan_collector") / "factors" / "data" / "emission_fac
 HEAD = TEXT.splitlines()[0]
 GRID = (
     "GRID-{region}-{year},grid_electricity,electricity,省,Province,co2_average,{value},kgCO2/kWh,"
-    '{year}-01-01,{year}-12-31,{region},"notice (dated {issued})",high'
+    "{year}-01-01,{year}-12-31,{issued},{region},notice,high"
 )
 
 
@@ -122,7 +122,7 @@ GOOD = GRID.format(region="CN-SC", year=2023, value="0.1564", issued="2025-12-31
         (GOOD.replace("0.1564", ""), "empty: value"),
         (GOOD.replace("2023-01-01", "2023-1-1"), "valid_from"),
         (GOOD.replace(",high", ",sure"), "confidence"),
-        (GOOD.replace("2025-12-31", "2025-02-30"), "source"),
+        (GOOD.replace("2025-12-31", "2025-02-30"), "known_from"),
         (GOOD.replace("co2_average", "carbon_content"), "12 to 71 tC/TJ"),
     ],
 )
