@@ -7,6 +7,8 @@ CollectorError              where, reason; str() is one line for a person
 ├── SiteError               tell a person: every mistake of a site.toml at once
 ├── ActivityError           tell a person: every mistake of the activity files at once
 ├── ControlError            tell a person: every mistake of a budget, of allowance data or of deadlines at once
+├── LedgerError             tell a person: the ledger refuses: period, certificate, meter, version, a broken chain
+├── EvidenceError           tell a person: a key, or evidence that cannot be exported or does not verify
 ├── FactorError             tell a person: an emission factor is missing or malformed
 └── RequestError            tell a person: the request itself is wrong (date, period, store address)
 """
@@ -19,7 +21,9 @@ __all__ = [
     "ActivityError",
     "CollectorError",
     "ControlError",
+    "EvidenceError",
     "FactorError",
+    "LedgerError",
     "Problem",
     "RequestError",
     "SeriesError",
@@ -55,6 +59,14 @@ class SeriesError(CollectorError):
 
 class FactorError(CollectorError):
     """A factor is missing, not valid for the activity, or malformed; there is no default."""
+
+
+class LedgerError(CollectorError):
+    """The ledger refuses what was asked, or is not what it should be; nothing has been changed."""
+
+
+class EvidenceError(CollectorError):
+    """A signing key that cannot be used, or evidence that cannot be exported as it is; nothing has been written."""
 
 
 class RequestError(CollectorError):
