@@ -1,0 +1,109 @@
+"""What the ledger is made of: records that someone writes, entries that the chain holds.
+
+    hash(n) = SHA-256 of the canonical JSON of {seq, at, author, kind, key, period, body_sha256, previous}
+    previous(n) = hash(n - 1), and 64 zeros for the first entry
+
+so that whoever knows the hash of the last entry (the head) can tell any change of any earlier entry.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from shutan_collector.ledger.canonical import canonical, sha256_hex
+
+if TYPE_CHECKING:
+    from shutan_collector.accounting.documents import JsonObject
+
+__all__ = ["EMPTY", "GENESIS", "Entry", "Head", "Header", "Record", "chain_hash", "is_timestamp", "now", "timestamp"]
+
+GENESIS: Final = "0" * 64  # `previous` of the first entry
+_TIMESTAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is to be written: `kind` ("document", "close", "proposal"...), `key` within the kind, period, JSON body."""
+
+    kind: str
+    key: str
+    period: str
+    body: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of the chain: number and hash of the last entry; (0, 64 zeros) of an empty ledger."""
+
+    seq: int
+    hash: str
+
+
+EMPTY: Final = Head(0, GENESIS)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """An entry without its body: all that the chain is computed from.
+
+    seq   1, 2, 3 ... without a hole        at    UTC, "2026-01-15T08:00:00.000000Z"
+    body_sha256, previous, hash: 64 hexadecimal digits
+    """
+
+    seq: int
+    at: str
+    author: str
+    kind: str
+    key: str
+    period: str
+    body_sha256: str
+    previous: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Header):
+    """One entry of the chain with its body."""
+
+    body: JsonObject
+
+
+def chain_hash(
+    *, seq: int, at: str, author: str, kind: str, key: str, period: str, body_sha256: str, previous: str
+) -> str:
+    """The hash that an entry with these fields must have."""
+    fields: JsonObject = {
+        "seq": seq,
+        "at": at,
+        "author": author,
+        "kind": kind,
+        "key": key,
+        "period": period,
+        "body_sha256": body_sha256,
+        "previous": previous,
+    }
+    return sha256_hex(canonical(fields))
+
+
+def timestamp(moment: datetime) -> str:
+    """`at` of an aware datetime: UTC with microseconds."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def now() -> str:
+    """`at` of this moment."""
+    return timestamp(datetime.now(UTC))
+
+
+def is_timestamp(text: str) -> bool:
+    """True for a text that timestamp() can give."""
+    if not _TIMESTAMP.fullmatch(text):
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
