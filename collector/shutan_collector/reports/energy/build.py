@@ -8,24 +8,18 @@ from typing import TYPE_CHECKING
 
 from shutan_collector.carbon.accountant import Accountant, not_accounted, scope_of
 from shutan_collector.carbon.lines import LedgerLine, Unvalued
-from shutan_collector.energy.counter import Counter, Installed
 from shutan_collector.energy.measure import Estimate, MeterEnergy, measure
-from shutan_collector.energy.registers import RegisterRule, Samples, track
+from shutan_collector.energy.source import read_counter
 from shutan_collector.factors.table import FactorTable, packaged_factors
 from shutan_collector.periods import NS_PER_S, Kind, from_ns, split
-from shutan_collector.series.base import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from shutan_collector.carbon.lines import Scope
     from shutan_collector.energy.measure import Flow
     from shutan_collector.series.base import SeriesReader
-    from shutan_collector.site.model import Installation, Meter, Site
+    from shutan_collector.site.model import Meter, Site
 
 __all__ = ["MeterReport", "Report", "build_energy_report"]
-
-_MARGIN_NS = 3600 * NS_PER_S  # beyond the tolerance: the readings that confirm what happened at the very boundary
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +122,7 @@ def build_energy_report(
     tolerance_ns = site.tolerance_s * NS_PER_S
     meters: list[MeterReport] = []
     for meter in site.tree():
-        counter, bad_quality = _read(site, meter, reader, start_ns, end_ns)
+        counter, bad_quality = read_counter(site, meter, reader, start_ns, end_ns)
         interval_ns = meter.interval_s * NS_PER_S if meter.interval_s else None
         energy = measure(counter, spans, tolerance_ns, interval_ns, estimate)
         lines: list[LedgerLine | Unvalued] = []
@@ -147,44 +141,3 @@ def build_energy_report(
             )
         )
     return Report(site, start_ns, end_ns, kind, as_of, estimate, tuple(meters))
-
-
-def _read(site: Site, meter: Meter, reader: SeriesReader, start_ns: int, end_ns: int) -> tuple[Counter, int]:
-    """The meter's joined counter around the request, and how many readings had a bad quality."""
-    margin_ns = site.tolerance_s * NS_PER_S + _MARGIN_NS
-    window = (max(0, start_ns - margin_ns), end_ns + margin_ns)
-    installed: list[Installed] = []
-    bad_quality = 0
-    for item in meter.installations:
-        begin, end = _within(item, window)
-        if begin >= end:
-            continue
-        samples = reader.read(Source(meter.family, site.id, item.node, item.device), meter.metric, begin, end)
-        bad_quality += samples.bad_quality
-        sealed_start = item.start_register is not None and begin == item.start_ns
-        sealed_end = item.end_register is not None and end == item.end_ns
-        seals = [(item.start_ns, item.start_register)] if sealed_start else []
-        seals += [(item.end_ns, item.end_register)] if sealed_end else []
-        readings = _with_seals(samples, seals)
-        installed.append(
-            Installed(
-                item.source, track(readings, RegisterRule(item.span, item.max_per_hour)), sealed_start, sealed_end
-            )
-        )
-    return Counter(installed), bad_quality
-
-
-def _within(item: Installation, window: tuple[int, int]) -> tuple[int, int]:
-    begin = window[0] if item.start_ns is None else max(window[0], item.start_ns)
-    end = window[1] if item.end_ns is None else min(window[1], item.end_ns)
-    return begin, end
-
-
-def _with_seals(samples: Samples, seals: Iterable[tuple[int | None, int | None]]) -> Samples:
-    """The samples and the registers that the swap record states, as readings of their own."""
-    stated = [(t_ns, value) for t_ns, value in seals if t_ns is not None and value is not None]
-    return Samples(
-        [*samples.times_ns, *(t_ns for t_ns, _ in stated)],
-        [*samples.values, *(value for _, value in stated)],
-        samples.bad_quality,
-    )

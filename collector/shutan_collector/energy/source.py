@@ -1,0 +1,87 @@
+"""From a series store to a metering point's counter: whose readings count when, sealed registers included."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shutan_collector.energy.counter import Counter, Installed
+from shutan_collector.energy.measure import Estimate, MeterEnergy, measure
+from shutan_collector.energy.registers import RegisterRule, Samples, track
+from shutan_collector.periods import NS_PER_S, Kind, split
+from shutan_collector.series.base import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from shutan_collector.series.base import SeriesReader
+    from shutan_collector.site.model import Installation, Meter, Site
+
+__all__ = ["measure_meter", "read_counter"]
+
+_MARGIN_NS = 3600 * NS_PER_S  # beyond the tolerance: the readings that confirm what happened at the very boundary
+
+
+def read_counter(site: Site, meter: Meter, reader: SeriesReader, start_ns: int, end_ns: int) -> tuple[Counter, int]:
+    """The meter's joined counter around [start_ns, end_ns), and how many readings had a bad quality.
+
+    Raises StoreUnavailableError, SeriesError.
+    """
+    margin_ns = site.tolerance_s * NS_PER_S + _MARGIN_NS
+    window = (max(0, start_ns - margin_ns), end_ns + margin_ns)
+    installed: list[Installed] = []
+    bad_quality = 0
+    for item in meter.installations:
+        begin, end = _within(item, window)
+        if begin >= end:
+            continue
+        samples = reader.read(Source(meter.family, site.id, item.node, item.device), meter.metric, begin, end)
+        bad_quality += samples.bad_quality
+        sealed_start = item.start_register is not None and begin == item.start_ns
+        sealed_end = item.end_register is not None and end == item.end_ns
+        seals = [(item.start_ns, item.start_register)] if sealed_start else []
+        seals += [(item.end_ns, item.end_register)] if sealed_end else []
+        readings = _with_seals(samples, seals)
+        installed.append(
+            Installed(
+                item.source, track(readings, RegisterRule(item.span, item.max_per_hour)), sealed_start, sealed_end
+            )
+        )
+    return Counter(installed), bad_quality
+
+
+def measure_meter(
+    site: Site,
+    meter: Meter,
+    reader: SeriesReader,
+    start_ns: int,
+    end_ns: int,
+    *,
+    kind: Kind,
+    estimate: Estimate = Estimate.NONE,
+) -> MeterEnergy:
+    """Consumption of one meter per period of a kind over [start_ns, end_ns).
+
+    Raises RequestError, StoreUnavailableError, SeriesError.
+    """
+    spans = split(start_ns, end_ns, kind, site.zone)
+    counter, _ = read_counter(site, meter, reader, start_ns, end_ns)
+    interval_ns = meter.interval_s * NS_PER_S if meter.interval_s else None
+    return measure(counter, spans, site.tolerance_s * NS_PER_S, interval_ns, estimate)
+
+
+def _within(item: Installation, window: tuple[int, int]) -> tuple[int, int]:
+    begin = window[0] if item.start_ns is None else max(window[0], item.start_ns)
+    end = window[1] if item.end_ns is None else min(window[1], item.end_ns)
+    return begin, end
+
+
+def _with_seals(samples: Samples, seals: Iterable[tuple[int | None, int | None]]) -> Samples:
+    """The samples and the registers that the swap record states, as readings of their own."""
+    stated = [(t_ns, value) for t_ns, value in seals if t_ns is not None and value is not None]
+    if not stated:
+        return samples
+    return Samples(
+        [*samples.times_ns, *(t_ns for t_ns, _ in stated)],
+        [*samples.values, *(value for _, value in stated)],
+        samples.bad_quality,
+    )
