@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from shutan_collector.energy.registers import Samples
 from shutan_collector.periods import to_ns
-from shutan_collector.series.base import Source
+from shutan_collector.series.base import Fingerprint, Source, fingerprints_of
 from shutan_gateway.rows import Row
 from shutan_gateway.stores.sqlite.store import SqliteStore
 
@@ -80,6 +80,9 @@ class MemoryReader:
         readings = self.series.get((source.node, source.device, metric), ())
         inside = [reading for reading in readings if start_ns <= reading[0] < end_ns]
         return Samples([t_ns for t_ns, _ in inside], [value for _, value in inside])
+
+    def fingerprints(self, source: Source, metric: str, day_edges_ns: Sequence[int]) -> tuple[Fingerprint, ...]:
+        return fingerprints_of(self.read(source, metric, day_edges_ns[0], day_edges_ns[-1]), day_edges_ns)
 
     def close(self) -> None:
         self.closed = True

@@ -18,17 +18,21 @@ __all__ = ["open_reader"]
 _KINDS: Final = {
     "sqlite": ("shutan_collector.series.sqlite", "SqliteReader"),
     "influxdb1": ("shutan_collector.series.influxql", "InfluxqlReader"),
+    "csv": ("shutan_collector.series.csv", "CsvReader"),
 }
 
 
 def open_reader(address: str) -> SeriesReader:
-    """The reader for `sqlite:PATH` or `influxdb1:http://HOST:PORT/DATABASE`.
+    """The reader for `sqlite:PATH`, `csv:PATH` (or a bare path that ends in .csv), `influxdb1:http://HOST:PORT/DATABASE`.
 
-    Raises RequestError for an address that says nothing, StoreUnavailableError if the store cannot be opened.
+    Raises RequestError for an address that says nothing, StoreUnavailableError if the store cannot be opened,
+    SeriesFileError for a file with malformed rows.
     """
     kind, _, rest = address.partition(":")
+    if kind not in _KINDS and address.endswith(".csv"):
+        kind, rest = "csv", address
     if kind not in _KINDS or not rest:
-        accepted = "sqlite:PATH or influxdb1:http://HOST:PORT/DATABASE"
+        accepted = "sqlite:PATH, csv:PATH or influxdb1:http://HOST:PORT/DATABASE"
         raise RequestError("--store", f"{address!r} is not a store address; give {accepted}")
     module, name = _KINDS[kind]
     factory: Callable[[str], SeriesReader] = getattr(import_module(module), name)

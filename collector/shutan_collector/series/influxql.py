@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Final, Self, cast
 from urllib.parse import urlencode, urlsplit
 
 from shutan_collector.errors import RequestError, SeriesError, StoreUnavailableError
-from shutan_collector.series.base import Source, collect
+from shutan_collector.series.base import Source, collect, fingerprints_of
 from shutan_gateway.stores.influxdb.line import coded, device_tag
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from shutan_collector.energy.registers import Samples
+    from shutan_collector.series.base import Fingerprint
 
 __all__ = ["InfluxqlReader"]
 
@@ -70,6 +71,10 @@ class InfluxqlReader:
         # The field's type was checked above, so that its values are integers.
         rows = (cast("tuple[int, int, int | None]", tuple(row)) for row in self._rows(query) if row[1] is not None)
         return collect(rows)
+
+    def fingerprints(self, source: Source, metric: str, day_edges_ns: Sequence[int]) -> tuple[Fingerprint, ...]:
+        """By reading: InfluxQL sums integers in 64 bits only, and a register's day can need more."""
+        return fingerprints_of(self.read(source, metric, day_edges_ns[0], day_edges_ns[-1]), day_edges_ns)
 
     def close(self) -> None:
         """Nothing stays open between queries."""
