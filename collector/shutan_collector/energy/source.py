@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from shutan_collector.energy.counter import Counter, Installed
 from shutan_collector.energy.measure import Estimate, MeterEnergy, measure
 from shutan_collector.energy.registers import RegisterRule, Samples, track
-from shutan_collector.periods import NS_PER_S, Kind, split
+from shutan_collector.periods import NS_PER_S
 from shutan_collector.series.base import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from shutan_collector.periods import Kind
     from shutan_collector.series.base import SeriesReader
     from shutan_collector.site.model import Installation, Meter, Site
 
@@ -63,7 +64,7 @@ def measure_meter(
 
     Raises RequestError, StoreUnavailableError, SeriesError.
     """
-    spans = split(start_ns, end_ns, kind, site.zone)
+    spans = site.spans(start_ns, end_ns, kind)
     counter, _ = read_counter(site, meter, reader, start_ns, end_ns)
     interval_ns = meter.interval_s * NS_PER_S if meter.interval_s else None
     return measure(counter, spans, site.tolerance_s * NS_PER_S, interval_ns, estimate)

@@ -8,18 +8,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from shutan_collector.periods import split
 from shutan_collector.units import Unit
 from shutan_wire.catalogue import by_name
 
 if TYPE_CHECKING:
-    from fractions import Fraction
+    from datetime import date
     from zoneinfo import ZoneInfo
 
+    from shutan_collector.periods import Kind, Shift, Span
+    from shutan_collector.site.tariff import Tariff
     from shutan_collector.units import GasReference
 
-__all__ = ["QUANTITIES", "UNIT_OF_UCUM", "Carrier", "Installation", "Meter", "Role", "Site"]
+__all__ = [
+    "QUANTITIES",
+    "UNIT_OF_UCUM",
+    "Carrier",
+    "Installation",
+    "Meter",
+    "PrimaryElectricity",
+    "Role",
+    "Site",
+    "VirtualMeter",
+]
 
 
 class Carrier(StrEnum):
@@ -43,12 +57,14 @@ class Role(StrEnum):
     sub          what a unit or machine uses behind another meter
     generation   what is made on site (rooftop PV, own boiler): not bought
     boundary     what is handed on to another organisation: reported, not subtracted
+    export       electricity or heat handed to the grid or to others; netted only where a sector form says so
     """
 
     ENTRY = "entry"
     SUB = "sub"
     GENERATION = "generation"
     BOUNDARY = "boundary"
+    EXPORT = "export"
 
 
 # Quantities of the metric catalogue that fit a carrier.
@@ -104,9 +120,17 @@ class Installation:
 class Meter:
     """A metering point (计量点).
 
-    level       1 organisation (用能单位), 2 main sub-unit (次级用能单位), 3 main equipment (用能设备), after GB 17167
-    metric      counter of the metric catalogue that carries its register
-    interval_s  expected distance of readings; None = as observed
+    level              after GB 17167: 1 organisation (用能单位), 2 main sub-unit (次级用能单位),
+                       3 main equipment (用能设备)
+    metric             counter of the metric catalogue that carries its register
+    interval_s         expected distance of readings; None = as observed
+    stuck_after_s      its register never stands still for so long while the meter works; None = it may
+    enthalpy_kj_per_kg specific enthalpy of the steam at the metering point; only for steam by mass
+    density_kg_per_l   of the liquid fuel it counts in litres
+    accuracy_class     as on the plate ("0.5S"); the labels after it are for the metering equipment list (GB 17167)
+    measuring_range    as on the plate ("3×1.5(6) A")
+    rated_kw           rated power of the equipment behind it
+    mandatory          subject to compulsory verification (强制检定)
     """
 
     id: str
@@ -123,6 +147,18 @@ class Meter:
     interval_s: int | None
     gas_reference: GasReference | None
     installations: tuple[Installation, ...]
+    stuck_after_s: int | None = None
+    enthalpy_kj_per_kg: Fraction | None = None
+    density_kg_per_l: Fraction | None = None
+    accuracy_class: str = ""
+    model: str = ""
+    maker: str = ""
+    location: str = ""
+    measuring_range: str = ""
+    rated_kw: Fraction | None = None
+    calibrated: date | None = None
+    calibration_due: date | None = None
+    mandatory: bool = False
 
     @property
     def unit(self) -> Unit:
@@ -141,8 +177,39 @@ class Meter:
 
 
 @dataclass(frozen=True, slots=True)
+class VirtualMeter:
+    """A figure computed from meters (虚拟表): a sum, a difference or a share, as terms that are added up.
+
+    terms   id of a meter or of another virtual meter, and what it is multiplied by (1, -1, 1/3)
+    """
+
+    id: str
+    name: str
+    name_zh: str
+    terms: tuple[tuple[str, Fraction], ...]
+
+
+class PrimaryElectricity(NamedTuple):
+    """Coal that a kilowatt-hour stands for by primary equivalent (等价值), as published for a year, and by whom."""
+
+    kgce_per_kwh: Fraction
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
-    """A site: Sparkplug group, calendar, region of the grid factor, and its meters in file order."""
+    """A site: Sparkplug group, calendar, region of the grid factor, and its meters in file order.
+
+    sector              name of the sector form
+    gwp                 named set of global warming potentials
+    organisation        legal name of the organisation that reports
+    credit_code         its unified social credit code (统一社会信用代码)
+    balance_limit_pct   unaccounted share of a meter's energy above which its balance raises an alarm, percent
+    shifts              shift calendar, by start
+    virtuals            virtual meters in file order
+    tariff              time-of-use tariff of bought electricity
+    electricity_primary_kgce_per_kwh   等价值; there is no default
+    """
 
     id: str
     name: str
@@ -152,6 +219,26 @@ class Site:
     tolerance_s: int
     fuel_family: str
     meters: tuple[Meter, ...]
+    sector: str = "general"
+    gwp: str = "AR5"
+    organisation: str = ""
+    credit_code: str = ""
+    balance_limit_pct: Fraction = Fraction(5)
+    shifts: tuple[Shift, ...] = ()
+    virtuals: tuple[VirtualMeter, ...] = ()
+    tariff: Tariff | None = None
+    electricity_primary_kgce_per_kwh: PrimaryElectricity | None = None
+
+    def spans(self, start_ns: int, end_ns: int, kind: Kind) -> tuple[Span, ...]:
+        """The site's calendar periods of one kind over [start_ns, end_ns). Raises RequestError."""
+        return split(start_ns, end_ns, kind, self.zone, self.shifts)
+
+    def meter(self, meter_id: str) -> Meter:
+        """The meter of that id; KeyError if there is none."""
+        for meter in self.meters:
+            if meter.id == meter_id:
+                return meter
+        raise KeyError(meter_id)
 
     def depth(self, meter: Meter) -> int:
         """Number of meters above one in the tree."""
