@@ -16,7 +16,7 @@ from shutan_collector.exact import exact_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shutan_collector.accounting.documents import Json
+    from shutan_collector.accounting.documents import Json, JsonObject
     from shutan_collector.energy.counter import Counter
     from shutan_collector.energy.measure import Boundary, Flow, MeterEnergy
     from shutan_collector.site.model import Installation, Meter
@@ -60,7 +60,7 @@ def readings_document(
     bad_quality: int,
     declared: Sequence[str],
     days: Sequence[Day],
-) -> Json:
+) -> JsonObject:
     """The document of one meter and month; `energy` is measured over the month's hours.
 
     declared   keys of the declarations (DeclaredMissing) that allow an estimated or missing boundary
