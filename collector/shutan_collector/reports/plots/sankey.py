@@ -1,0 +1,141 @@
+"""Energy flow (能流图): purchase, conversion, distribution, end use, and what nobody measured as a band of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from shutan_collector.reports.plots.svg import INK, SOFT, Drawing, text_width
+from shutan_collector.reports.table import grouped
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from fractions import Fraction
+
+    from shutan_collector.reports.table import Both
+
+__all__ = ["Band", "Node", "draw_sankey"]
+
+_WIDTH: Final = 720.0
+_TOP: Final = 34.0
+_NODE_WIDTH: Final = 9.0
+_GAP: Final = 15.0  # room for a label of two lines beside a thin node
+_LEFT: Final = 8.0
+_RIGHT: Final = 138.0  # room for the labels of the last column
+_SCALE_HEIGHT: Final = 300.0
+_THIN: Final = 0.8
+_LOST: Final = "lost"
+COLOURS: Final = {
+    "electricity": "#2b6c8f", "pv": "#e0a526", "natural_gas": "#8a6bb1", "steam": "#c4663f", "heat": "#b5485d",
+    "water": "#4aa3b5", "compressed_air": "#7f97a3", "diesel": "#6b5b45", "coal": "#3d4449", _LOST: "#a9453a",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A place energy passes: stage 0 purchase, 1 conversion, 2 distribution, 3 end use (or loss)."""
+
+    id: str
+    name: Both
+    stage: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """What flows from one node to another; `kind` is a carrier, or "lost" for what is unaccounted or lost."""
+
+    source: str
+    target: str
+    amount: Fraction
+    kind: str
+
+
+@dataclass(slots=True)
+class _Box:
+    node: Node
+    amount: float
+    x: float = 0.0
+    y: float = 0.0
+    height: float = 0.0
+    used_in: float = 0.0
+    used_out: float = 0.0
+
+
+def draw_sankey(nodes: Sequence[Node], bands: Sequence[Band], unit: str, stages: Sequence[Both], family: str) -> str:
+    """The picture as SVG; nodes keep their order within a stage, bands without a positive amount are left out."""
+    shown = [band for band in bands if band.amount > 0]
+    boxes = _boxes(nodes, shown)
+    columns = [[box for box in boxes.values() if box.node.stage == stage] for stage in range(len(stages))]
+    total = max((sum(box.amount for box in column) for column in columns), default=1.0) or 1.0
+    scale = _SCALE_HEIGHT / total
+    height = max(_column_height(column, scale) for column in columns)
+    _place(columns, scale, height)
+    drawing = Drawing(_WIDTH, height + _TOP + 14, family)
+    fill_lost = drawing.hatch("lost", COLOURS[_LOST], "#f0d5d0")
+    for at, stage in enumerate(stages):
+        if columns[at]:
+            drawing.text((_stage_x(at, len(stages)), 10), stage.zh, size=9, bold=True)
+            drawing.text((_stage_x(at, len(stages)), 20), stage.en, size=7, fill=SOFT)
+    for band in sorted(shown, key=lambda band: (boxes[band.target].y, boxes[band.source].y)):
+        _ribbon(drawing, boxes, band, scale, unit)
+    for box in boxes.values():
+        _node(drawing, box, unit, fill_lost)
+    return drawing.to_svg()
+
+
+def _boxes(nodes: Sequence[Node], bands: Sequence[Band]) -> dict[str, _Box]:
+    """Every node that a band touches, with the larger of what enters and what leaves."""
+    entering: dict[str, float] = {}
+    leaving: dict[str, float] = {}
+    for band in bands:
+        entering[band.target] = entering.get(band.target, 0.0) + float(band.amount)
+        leaving[band.source] = leaving.get(band.source, 0.0) + float(band.amount)
+    return {
+        node.id: _Box(node, max(entering.get(node.id, 0.0), leaving.get(node.id, 0.0)))
+        for node in nodes
+        if node.id in entering or node.id in leaving
+    }
+
+
+def _column_height(column: Sequence[_Box], scale: float) -> float:
+    return sum(max(box.amount * scale, _THIN) for box in column) + _GAP * max(len(column) - 1, 0)
+
+
+def _stage_x(stage: int, stages: int) -> float:
+    return _LEFT + (_WIDTH - _LEFT - _RIGHT - _NODE_WIDTH) * stage / max(stages - 1, 1)
+
+
+def _place(columns: Sequence[Sequence[_Box]], scale: float, height: float) -> None:
+    """Columns from top to bottom, each spread over the height."""
+    for stage, column in enumerate(columns):
+        spare = (height - _column_height(column, scale)) / max(len(column), 1)
+        y = _TOP + spare / 2
+        for box in column:
+            box.x, box.y, box.height = _stage_x(stage, len(columns)), y, max(box.amount * scale, _THIN)
+            y += box.height + _GAP + spare
+
+
+def _ribbon(drawing: Drawing, boxes: dict[str, _Box], band: Band, scale: float, unit: str) -> None:
+    source, target = boxes[band.source], boxes[band.target]
+    thickness = max(float(band.amount) * scale, _THIN)
+    title = f"{source.node.name} → {target.node.name}: {grouped(band.amount, 3)} {unit}"
+    start = (source.x + _NODE_WIDTH, source.y + source.used_out)
+    end = (target.x, target.y + target.used_in)
+    drawing.ribbon(start, end, thickness, COLOURS.get(band.kind, SOFT), title=title)
+    source.used_out += thickness
+    target.used_in += thickness
+
+
+def _node(drawing: Drawing, box: _Box, unit: str, fill_lost: str) -> None:
+    lost = box.node.kind == _LOST
+    fill = fill_lost if lost else COLOURS.get(box.node.kind, SOFT)
+    drawing.rect((box.x, box.y, _NODE_WIDTH, box.height), fill)
+    middle = box.y + box.height / 2
+    name = box.node.name.zh or box.node.name.en
+    amount = f"{box.amount:,.1f} {unit}" if box.amount >= 0.1 else f"{box.amount:.3f} {unit}"
+    under = box.node.name.en if box.node.name.zh else ""
+    x = box.x + _NODE_WIDTH + 4
+    drawing.text((x, middle - 1), name, size=8, fill=COLOURS[_LOST] if lost else INK, bold=True)
+    drawing.text((x + text_width(name, 8) + 4, middle - 1), under, size=6, fill=SOFT)
+    drawing.text((x, middle + 7), amount, size=6.5, fill=COLOURS[_LOST] if lost else SOFT)
