@@ -13,14 +13,30 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from shutan_collector.errors import LedgerError
 from shutan_collector.ledger.canonical import canonical, sha256_hex
 
 if TYPE_CHECKING:
     from shutan_collector.accounting.documents import JsonObject
 
-__all__ = ["EMPTY", "GENESIS", "Entry", "Head", "Header", "Record", "chain_hash", "is_timestamp", "now", "timestamp"]
+__all__ = [
+    "EMPTY",
+    "GENESIS",
+    "Entry",
+    "Head",
+    "Header",
+    "Record",
+    "chain_hash",
+    "check_fields",
+    "is_timestamp",
+    "now",
+    "timestamp",
+]
 
 GENESIS: Final = "0" * 64  # `previous` of the first entry
+_KIND: Final = re.compile(r"[a-z][a-z_]{0,31}")
+_PERIOD: Final = re.compile(r"(\d{4}(-(0[1-9]|1[0-2]))?)?")
+_TEXT_LIMIT: Final = 200
 _TIMESTAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
@@ -86,6 +102,19 @@ def chain_hash(
         "previous": previous,
     }
     return sha256_hex(canonical(fields))
+
+
+def check_fields(record: Record, author: str, at: str) -> None:
+    """Raises LedgerError for a field that not every database, reader and line of print can hold."""
+    if not _KIND.fullmatch(record.kind):
+        raise LedgerError("kind", f"{record.kind!r} is not a word of small letters")
+    if not _PERIOD.fullmatch(record.period):
+        raise LedgerError("period", f"{record.period!r} is not a month such as 2025-06 or a year such as 2025")
+    for name, text in (("key", record.key), ("author", author)):
+        if not text.strip() or not text.isprintable() or len(text) > _TEXT_LIMIT:
+            raise LedgerError(name, f"{text!r} is not one line of 1 to {_TEXT_LIMIT} printable characters")
+    if not is_timestamp(at):
+        raise LedgerError("at", f"{at!r} is not UTC with microseconds such as 2026-01-15T08:00:00.000000Z")
 
 
 def timestamp(moment: datetime) -> str:
