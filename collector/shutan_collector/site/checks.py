@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from fractions import Fraction
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["check_meters"]
 
 _POWER: Final = frozenset({Carrier.ELECTRICITY, Carrier.PV})
+_EXPORTED: Final = frozenset({Carrier.ELECTRICITY, Carrier.STEAM, Carrier.HEAT})
 _MADE_ON_SITE: Final = frozenset({Carrier.ELECTRICITY, Carrier.PV, Carrier.STEAM, Carrier.HEAT, Carrier.COMPRESSED_AIR})
 
 
@@ -39,6 +41,7 @@ def check_meters(meters: Sequence[tuple[str, Meter]], known_ids: Iterable[str]) 
         problems += (Problem(f"{key}.{name}", reason) for name, reason in _of_tree(meter, by_id, known))
         problems += (Problem(f"{key}.{name}", reason) for name, reason in _of_carrier(meter))
         problems += (Problem(f"{key}.{name}", reason) for name, reason in _of_gas(meter))
+        problems += (Problem(f"{key}.{name}", reason) for name, reason in _of_state(meter))
         problems += (Problem(f"{key}.{name}", reason) for name, reason in _of_installations(meter))
     problems += _cycles(by_id)
     problems += _read_twice(meters)
@@ -76,6 +79,8 @@ def _of_carrier(meter: Meter) -> Iterator[tuple[str, str]]:
         yield "role", f"{meter.carrier} is not made on site"
     if meter.carrier is Carrier.PV and meter.role is Role.ENTRY:
         yield "role", "photovoltaic power is made on site: role is generation (or sub)"
+    if meter.role is Role.EXPORT and meter.carrier not in _EXPORTED:
+        yield "role", f"{meter.carrier} is not exported; {', '.join(sorted(_EXPORTED))} are"
 
 
 def _of_gas(meter: Meter) -> Iterator[tuple[str, str]]:
@@ -88,6 +93,23 @@ def _of_gas(meter: Meter) -> Iterator[tuple[str, str]]:
             yield "gas_reference.temperature_c", "is degrees Celsius, -60 to 100"
         if not 50 <= meter.gas_reference.pressure_kpa <= 10_000:
             yield "gas_reference.pressure_kpa", "is absolute kilopascals, 50 to 10000"
+
+
+def _of_state(meter: Meter) -> Iterator[tuple[str, str]]:
+    """What a volume or mass needs to become energy, and the dates of calibration."""
+    enthalpy, density = meter.enthalpy_kj_per_kg, meter.density_kg_per_l
+    if enthalpy is not None:
+        if meter.metric != "steam_mass_g":
+            yield "enthalpy_kj_per_kg", f"belongs to steam_mass_g (found {meter.metric!r})"
+        elif not 400 <= enthalpy <= 4000:  # boiling water at 100 °C has 419, steam at 800 °C some 4150
+            yield "enthalpy_kj_per_kg", "is kilojoules per kilogram of steam, 400 to 4000"
+    if density is not None:
+        if meter.carrier is not Carrier.DIESEL:
+            yield "density_kg_per_l", f"has no meaning for {meter.carrier}"
+        elif not Fraction(1, 2) <= density <= Fraction(6, 5):
+            yield "density_kg_per_l", "is kilograms per litre, 0.5 to 1.2"
+    if meter.calibrated and meter.calibration_due and meter.calibration_due <= meter.calibrated:
+        yield "calibration_due", f"{meter.calibration_due} is not after calibrated {meter.calibrated}"
 
 
 def _of_installations(meter: Meter) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,6 @@ from shutan_collector.errors import RequestError
 from shutan_collector.periods import from_ns, to_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from fractions import Fraction
     from zoneinfo import ZoneInfo
 
@@ -76,12 +75,19 @@ class Validity:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Prices of a stretch of days, yuan per kilowatt-hour by band; a band that has no price costs nothing known."""
+    """Prices of one price document, from its first to its last day (None = until further notice).
+
+    yuan_per_kwh   band and price, exact; bands that the document does not price are left out
+    """
 
     start: date
     end: date | None
     source: str
-    yuan_per_kwh: Mapping[Band, Fraction]
+    yuan_per_kwh: tuple[tuple[Band, Fraction], ...]
+
+    def of(self, band: Band) -> Fraction | None:
+        """Price of a band, yuan per kilowatt-hour."""
+        return dict(self.yuan_per_kwh).get(band)
 
     def holds(self, day: date) -> bool:
         """Whether it is in force on that day."""
