@@ -10,7 +10,7 @@ boundary estimated (估算), by a straight line between the readings around it, 
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -68,7 +68,7 @@ class Flow:
     exact        False if an unknown amount passed besides (reset, unsealed swap, negative step)
     start, end   the boundaries, where known
     present      readings in the stretch, at most `expected`; expected is None if no interval is known
-    pieces       evidence, from reading to reading; empty without a value
+    counter      where the readings are
     """
 
     part: Part
@@ -82,7 +82,24 @@ class Flow:
     end: Boundary | None
     present: int
     expected: int | None
-    pieces: tuple[Piece, ...]
+    counter: Counter = field(repr=False, compare=False)
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """Evidence, from reading to reading; empty without a value. Put together when asked for: few ever are."""
+        if self.start is None or self.end is None:
+            return ()
+        return self.counter.pieces(self.start.low, self.end.high)
+
+    @property
+    def counted_ns(self) -> tuple[int, int] | None:
+        """Between which instants the value passed: those of the readings, or of the boundary where it is estimated."""
+        if self.start is None or self.end is None:
+            return None
+        start_ns, end_ns = (
+            point.t_ns if point.estimated else self.counter.times_ns[point.low] for point in (self.start, self.end)
+        )
+        return start_ns, end_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +140,20 @@ def measure(
     """
     interval_ns = interval_ns or observed_interval_ns(counter.times_ns)
     ruler = _Ruler(counter, interval_ns, estimate)
-    boundaries = ruler.boundaries(spans, tolerance_ns)
-    start_ns, end_ns = spans[0].start_ns, spans[-1].end_ns
+    edges_ns = [spans[0].start_ns, *(span.end_ns for span in spans)]
+    places = [bisect_left(counter.times_ns, edge) for edge in edges_ns]
+    boundaries = ruler.boundaries(spans, edges_ns, places, tolerance_ns)
+    start_ns, end_ns = edges_ns[0], edges_ns[-1]
     periods = tuple(
-        ruler.flow(Part.PERIOD, (span.start_ns, span.end_ns), left, right, partial=span.partial)
-        for span, left, right in zip(spans, boundaries, boundaries[1:], strict=False)
+        ruler.flow(Part.PERIOD, (span.start_ns, span.end_ns), ends, after - first, partial=span.partial)
+        for span, ends, (first, after) in zip(spans, pairwise(boundaries), pairwise(places), strict=True)
     )
     unallocated = tuple(ruler.unallocated(start_ns, end_ns, boundaries))
+    whole = (boundaries[0], boundaries[-1])
     return MeterEnergy(
         periods=periods,
         unallocated=unallocated,
-        total=ruler.flow(Part.PERIOD, (start_ns, end_ns), boundaries[0], boundaries[-1]),
+        total=ruler.flow(Part.PERIOD, (start_ns, end_ns), whole, places[-1] - places[0]),
         measured=sum(flow.value or 0 for flow in (*periods, *unallocated)),
         interval_ns=interval_ns,
         events=tuple(
@@ -149,18 +169,26 @@ class _Ruler:
 
     def __init__(self, counter: Counter, interval_ns: int | None, estimate: Estimate) -> None:
         self._counter = counter
+        self._times_ns = counter.times_ns
         self._interval_ns = interval_ns
         self._estimate = estimate
 
-    def boundaries(self, spans: Sequence[Span], tolerance_ns: int) -> list[Boundary | None]:
-        """One boundary per edge of the spans. Two reaches never meet, so that no reading serves two edges."""
+    def boundaries(
+        self, spans: Sequence[Span], edges_ns: Sequence[int], places: Sequence[int], tolerance_ns: int
+    ) -> list[Boundary | None]:
+        """One boundary per edge of the spans. Two reaches never meet, so that no reading serves two edges.
+
+        places   number of the first reading at or after each edge
+        """
         reaches = [min(tolerance_ns, (span.length_ns - 1) // 2) for span in spans]
-        edges = [spans[0].start_ns, *(span.end_ns for span in spans)]
         found: list[Boundary | None] = []
-        for t_ns, left, right in zip(edges, [reaches[0], *reaches], [*reaches, reaches[-1]], strict=True):
-            index = self._counter.nearest(t_ns, min(left, right))
-            if index is None:
-                found.append(self._estimated(t_ns))
+        for t_ns, place, left, right in zip(
+            edges_ns, places, [reaches[0], *reaches], [*reaches, reaches[-1]], strict=True
+        ):
+            index = self._nearest(t_ns, place)
+            reach_ns = min(left, right)
+            if index is None or not -reach_ns <= self._times_ns[index] - t_ns <= reach_ns:
+                found.append(self._estimated(t_ns, place))
             else:
                 found.append(Boundary(t_ns, self._counter.count(index), index, index))
         return found
@@ -169,20 +197,20 @@ class _Ruler:
         self,
         part: Part,
         stretch_ns: tuple[int, int],
-        start: Boundary | None,
-        end: Boundary | None,
+        ends: tuple[Boundary | None, Boundary | None],
+        present: int,
         *,
         partial: bool = False,
     ) -> Flow:
         """What passed between two boundaries; without both of them only the completeness is known."""
         start_ns, end_ns = stretch_ns
-        present, expected = self._completeness(start_ns, end_ns)
-        value, estimated, exact, pieces = None, False, False, ()
+        start, end = ends
+        expected = self._expected(end_ns - start_ns)
+        value, estimated, exact = None, False, False
         if start is not None and end is not None:
             value = end.count - start.count
             estimated = start.estimated or end.estimated
             exact = self._counter.exact(start.low, end.high)
-            pieces = self._counter.pieces(start.low, end.high)
         return Flow(
             part=part,
             start_ns=start_ns,
@@ -193,9 +221,9 @@ class _Ruler:
             exact=exact,
             start=start,
             end=end,
-            present=present,
+            present=present if expected is None or present < expected else expected,
             expected=expected,
-            pieces=pieces,
+            counter=self._counter,
         )
 
     def unallocated(self, start_ns: int, end_ns: int, boundaries: Sequence[Boundary | None]) -> Iterator[Flow]:
@@ -211,26 +239,34 @@ class _Ruler:
             if right_number - left_number == 1 or right.high <= left.low:
                 continue
             edge = left_number < 0 or right_number > len(boundaries)
-            yield self.flow(Part.EDGE if edge else Part.GAP, (left.t_ns, right.t_ns), left, right)
+            first, after_last = self._counter.range(left.t_ns, right.t_ns)
+            part = Part.EDGE if edge else Part.GAP
+            yield self.flow(part, (left.t_ns, right.t_ns), (left, right), after_last - first)
 
     def _at_reading(self, index: int) -> Boundary:
-        return Boundary(self._counter.times_ns[index], self._counter.count(index), index, index)
+        return Boundary(self._times_ns[index], self._counter.count(index), index, index)
 
-    def _estimated(self, t_ns: int) -> Boundary | None:
+    def _nearest(self, t_ns: int, place: int) -> int | None:
+        """Number of the reading nearest to an instant, the earlier of two equally near ones."""
+        times_ns = self._times_ns
+        if place == 0:
+            return 0 if times_ns else None
+        if place == len(times_ns) or t_ns - times_ns[place - 1] <= times_ns[place] - t_ns:
+            return place - 1
+        return place
+
+    def _estimated(self, t_ns: int, place: int) -> Boundary | None:
         """Count on the straight line between the readings around an instant, rounded down."""
-        times_ns = self._counter.times_ns
-        high = bisect_left(times_ns, t_ns)
-        if self._estimate is Estimate.NONE or not 0 < high < len(times_ns):
+        times_ns = self._times_ns
+        if self._estimate is Estimate.NONE or not 0 < place < len(times_ns):
             return None
-        low = high - 1
-        passed = self._counter.between(low, high)
-        share = passed * (t_ns - times_ns[low]) // (times_ns[high] - times_ns[low])
-        return Boundary(t_ns, self._counter.count(low) + share, low, high)
+        low = place - 1
+        passed = self._counter.between(low, place)
+        share = passed * (t_ns - times_ns[low]) // (times_ns[place] - times_ns[low])
+        return Boundary(t_ns, self._counter.count(low) + share, low, place)
 
-    def _completeness(self, start_ns: int, end_ns: int) -> tuple[int, int | None]:
-        first, after_last = self._counter.range(start_ns, end_ns)
-        present = after_last - first
+    def _expected(self, length_ns: int) -> int | None:
+        """Readings that a stretch should have, at least one; None where no interval is known."""
         if not self._interval_ns:
-            return present, None
-        expected = max(1, (end_ns - start_ns + self._interval_ns // 2) // self._interval_ns)
-        return min(present, expected), expected
+            return None
+        return max(1, (length_ns + self._interval_ns // 2) // self._interval_ns)

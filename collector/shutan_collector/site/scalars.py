@@ -155,5 +155,5 @@ Ratio = Annotated[Fraction, PlainValidator(_ratio)]
 Moment = Annotated[datetime | date | None, PlainValidator(_moment)]
 Day = Annotated[date, PlainValidator(_day)]
 ClockTime = Annotated[time, PlainValidator(_clock_time)]
-Steps = Annotated[int, Field(ge=0)]
-PositiveSteps = Annotated[int, Field(gt=0)]
+Steps = Annotated[int, Field(ge=0, lt=2**63)]  # as wide as a register in the series store
+PositiveSteps = Annotated[int, Field(gt=0, le=2**63)]
