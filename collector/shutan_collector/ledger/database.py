@@ -90,9 +90,11 @@ class Database:
                 raise LedgerError(self.where, f"the database refuses to change what is written: {reason}") from error
             if "readonly database" in reason or "unable to open database file" in reason:
                 raise LedgerError(self.where, f"{reason}; check the permissions of the file and its folder") from error
+            if "decode" in reason:  # a text column that is not UTF-8 any more: damage, which waiting does not mend
+                raise LedgerError(self.where, f"cannot be read as a ledger: {reason}") from error
             if isinstance(error, exc.OperationalError | exc.InterfaceError):
                 raise StoreUnavailableError(self.where, f"{reason}; try again") from error
-            raise LedgerError(self.where, f"is not a ledger of this program: {reason}") from error
+            raise LedgerError(self.where, f"cannot be read as a ledger: {reason}") from error
 
 
 def _postgresql(url: str) -> tuple[URL, str]:

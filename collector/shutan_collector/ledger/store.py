@@ -14,6 +14,7 @@ from sqlalchemy import Connection, insert, select
 
 from shutan_collector.errors import LedgerError
 from shutan_collector.ledger.canonical import canonical, parse_object, sha256_hex
+from shutan_collector.ledger.chain import first_fault
 from shutan_collector.ledger.database import Database
 from shutan_collector.ledger.entries import EMPTY, Entry, Head, Header, Record, chain_hash, check_fields
 from shutan_collector.ledger.schema import ENTRIES, prepare
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
 
     from sqlalchemy import Row, Select
+
+    from shutan_collector.ledger.chain import Fault
 
 __all__ = ["Ledger", "Reader", "Writer", "open_ledger"]
 
@@ -85,6 +88,13 @@ class Reader:
         if row is None:
             raise LedgerError(f"{self.where} entry {seq}", "is not in this ledger")
         return self._unpacked(row)
+
+    def check_chain(self, witness: Head | None = None) -> Fault | None:
+        """Read everything: the first entry that is not what was written, with the reason; None if there is none.
+
+        witness   a head noted elsewhere; it shows also a ledger that was cut short or rewritten as a whole
+        """
+        return first_fault(self._pages(select(ENTRIES), 0, _BODIES_PER_PAGE), witness)
 
     def _pages(self, query: Select[Any], after: int, size: int) -> Iterator[Row[Any]]:
         end = self.head().seq

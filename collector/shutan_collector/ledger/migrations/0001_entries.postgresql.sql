@@ -13,7 +13,7 @@ CREATE TABLE ledger_entry (
 --;
 CREATE FUNCTION ledger_entry_append_only() RETURNS trigger LANGUAGE plpgsql AS $body$
 BEGIN
-    RAISE EXCEPTION 'the ledger is append-only: % refused', TG_OP;
+    RAISE EXCEPTION USING MESSAGE = 'the ledger is append-only: ' || TG_OP || ' refused';
 END
 $body$
 --;
