@@ -81,6 +81,7 @@ class Row:
     key      unique within the kind
     place    where it was read, "file.xlsx:Sheet1:7"
     source   the document it comes from (invoice number, certificate, test report)
+    written  amounts that were converted at import, as they were written: "quantity 1200 L, density 0.84 kg/L"
     """
 
     KIND: ClassVar[str] = ""
@@ -89,6 +90,7 @@ class Row:
     place: str = ""
     source: str = ""
     note: str = ""
+    written: str = ""
 
     @property
     def ref(self) -> str:
@@ -129,7 +131,6 @@ class ManualReading(Row):
     register: int
     person: str
     photo: str = ""
-    written: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +148,6 @@ class FuelMovement(Row):
     quantity: Fraction
     unit: str
     supplier: str = ""
-    written: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +172,6 @@ class FuelQuality(Row):
     carbon_content: Fraction | None = None
     oxidation_rate: Fraction | None = None
     laboratory: str = ""
-    written: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +203,6 @@ class ProcessInput(Row):
     mass_t: Fraction
     purity: Fraction
     conversion: Fraction
-    written: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +217,6 @@ class Clinker(Row):
     mgo: Fraction
     cao_non_carbonate: Fraction
     mgo_non_carbonate: Fraction
-    written: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +227,6 @@ class Fermentation(Row):
 
     day: date
     ethanol_t: Fraction
-    written: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,7 +257,6 @@ class HeatPurchase(Row):
     enthalpy_kj_per_kg: Fraction | None = None
     temperature_c: Fraction | None = None
     supplier: str = ""
-    written: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,7 +270,6 @@ class PowerContract(Row):
     mwh: Fraction
     supplier: str
     kg_co2_per_kwh: Fraction | None = None
-    written: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,7 +288,6 @@ class Certificate(Row):
     registry: str
     retired_on: date | None = None
     claimed_for: str = ""
-    written: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,7 +300,6 @@ class GreenPower(Row):
     mwh: Fraction
     certificate: str
     supplier: str = ""
-    written: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,7 +327,6 @@ class ValueAdded(Row):
 
     month: str
     wan_yuan: Fraction
-    written: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -346,7 +337,6 @@ class LandArea(Row):
 
     start: date
     area_m2: Fraction
-    written: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
