@@ -41,18 +41,16 @@ class Manuscript:
 
 def to_pdf(manuscript: Manuscript, typeface: Typeface) -> bytes:
     """The document as PDF."""
-    pages, _ = _compile(manuscript, typeface, "pdf")
-    return pages[0]
+    return _compile(manuscript, typeface, "pdf")[0]
 
 
 def to_png(manuscript: Manuscript, typeface: Typeface) -> list[bytes]:
     """One PNG a page, for people and tests that look at it."""
-    pages, _ = _compile(manuscript, typeface, "png")
-    return pages
+    return _compile(manuscript, typeface, "png")
 
 
-def _compile(manuscript: Manuscript, typeface: Typeface, form: str) -> tuple[list[bytes], tuple[str, ...]]:
-    """The output and typst's warnings, which are defects of a template: they are raised, not shown to the reader."""
+def _compile(manuscript: Manuscript, typeface: Typeface, form: str) -> list[bytes]:
+    """The output, a file or one a page. A warning of typst is a defect of a template: it is raised, not ignored."""
     import typst  # noqa: PLC0415 a heavy library, needed only where a document is set
 
     folder = resources.files(_PACKAGE)
@@ -70,5 +68,4 @@ def _compile(manuscript: Manuscript, typeface: Typeface, form: str) -> tuple[lis
     if warnings:
         message = "; ".join(str(warning) for warning in warnings)
         raise RuntimeError(message)
-    pages: list[bytes] = output if isinstance(output, list) else [output]
-    return pages, ()
+    return output if isinstance(output, list) else [output]
