@@ -26,7 +26,18 @@ from shutan_collector.periods import NS_PER_S
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["CONFIRM", "Break", "Event", "EventKind", "RegisterRule", "Samples", "Track", "classify_drop", "track"]
+__all__ = [
+    "CONFIRM",
+    "Break",
+    "Event",
+    "EventKind",
+    "RegisterRule",
+    "Samples",
+    "Track",
+    "classify_drop",
+    "stuck",
+    "track",
+]
 
 CONFIRM: Final = 3  # readings that confirm a new level; up to so many wrong ones in a row are recognised
 _SHORTEST_NS: Final = 60 * NS_PER_S  # a step is judged over a minute at least: a pulse can fall into one second
@@ -40,7 +51,7 @@ _ROLLOVER_SHARE_STATED: Final = 2
 
 
 class EventKind(StrEnum):
-    """What happened to a register; the ones in `inexact()` leave an unknown amount."""
+    """What happened to a register; the breaks in `inexact()` leave an unknown amount."""
 
     ROLLOVER = "rollover"
     RESET = "reset"
@@ -50,9 +61,10 @@ class EventKind(StrEnum):
     SPIKE = "spike"
     OUT_OF_RANGE = "out_of_range"
     BAD_QUALITY = "bad_quality"
+    STUCK = "stuck"
 
     def inexact(self) -> bool:
-        """Whether consumption across such an event is not fully known."""
+        """Whether consumption across such a break is not fully known."""
         return self in {EventKind.RESET, EventKind.NEGATIVE_STEP, EventKind.SWAP}
 
 
@@ -95,7 +107,7 @@ class Event:
 
     before, after   register on both sides in the metric's step, None where there is no such reading
     readings        how many readings were left out, 0 if none
-    exact           False if an unknown amount passed
+    exact           False if an unknown amount passed, or may have passed (stuck)
     """
 
     kind: EventKind
@@ -156,6 +168,28 @@ def track(samples: Samples, rule: RegisterRule) -> Track:
     while position < len(kept):
         position = builder.take(kept, position)
     return Track(builder.times_ns, builder.values, tuple(builder.breaks), tuple(builder.events))
+
+
+def stuck(found: Track, limit_ns: int) -> tuple[Event, ...]:
+    """Stretches in which a register stood still for limit_ns or longer although it was read on both sides.
+
+    The limit says how long the meter can stand still while all is well: the site model states it for meters whose
+    load never rests (a grid entry, a base load), and for others there is none. The figure stays what the register
+    says: one that catches up has lost nothing, and what a dead one lost nobody has measured.
+    """
+    events: list[Event] = []
+    times_ns, values = found.times_ns, found.values
+    first = 0
+    for index in range(1, len(values) + 1):
+        if index < len(values) and values[index] == values[first]:
+            continue
+        if times_ns[index - 1] - times_ns[first] >= limit_ns:
+            after = values[index] if index < len(values) else None
+            events.append(
+                Event(EventKind.STUCK, times_ns[first], times_ns[index - 1], values[first], after, exact=False)
+            )
+        first = index
+    return tuple(events)
 
 
 def _undisturbed(samples: Samples, rule: RegisterRule) -> bool:

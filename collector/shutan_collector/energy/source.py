@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shutan_collector.energy.counter import Counter, Installed
 from shutan_collector.energy.measure import Estimate, MeterEnergy, measure
-from shutan_collector.energy.registers import RegisterRule, Samples, track
+from shutan_collector.energy.registers import RegisterRule, Samples, stuck, track
 from shutan_collector.periods import NS_PER_S
 from shutan_collector.series.base import Source
 
@@ -28,7 +29,9 @@ def read_counter(site: Site, meter: Meter, reader: SeriesReader, start_ns: int, 
     Raises StoreUnavailableError, SeriesError.
     """
     margin_ns = site.tolerance_s * NS_PER_S + _MARGIN_NS
-    window = (max(0, start_ns - margin_ns), end_ns + margin_ns)
+    limit_ns = (meter.stuck_after_s or 0) * NS_PER_S
+    # As far back as a register may stand still: one that stuck before the request and through its start is seen.
+    window = (max(0, start_ns - margin_ns - limit_ns), end_ns + margin_ns)
     installed: list[Installed] = []
     bad_quality = 0
     for item in meter.installations:
@@ -41,12 +44,10 @@ def read_counter(site: Site, meter: Meter, reader: SeriesReader, start_ns: int, 
         sealed_end = item.end_register is not None and end == item.end_ns
         seals = [(item.start_ns, item.start_register)] if sealed_start else []
         seals += [(item.end_ns, item.end_register)] if sealed_end else []
-        readings = _with_seals(samples, seals)
-        installed.append(
-            Installed(
-                item.source, track(readings, RegisterRule(item.span, item.max_per_hour)), sealed_start, sealed_end
-            )
-        )
+        found = track(_with_seals(samples, seals), RegisterRule(item.span, item.max_per_hour))
+        if limit_ns:
+            found = replace(found, events=(*found.events, *stuck(found, limit_ns)))
+        installed.append(Installed(item.source, found, sealed_start, sealed_end))
     return Counter(installed), bad_quality
 
 
