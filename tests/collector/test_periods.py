@@ -1,5 +1,6 @@
 """Calendar periods of a site."""
 
+from datetime import date, time
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -8,10 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shutan_collector.errors import RequestError
-from shutan_collector.periods import NS_PER_S, Kind, iso, parse_instant, split
+from shutan_collector.periods import NS_PER_S, Kind, Shift, Span, iso, parse_instant, split
 from support.accounting import SHANGHAI, at
 
 BERLIN = ZoneInfo("Europe/Berlin")
+THREE_SHIFTS = (
+    Shift("early", time(6), time(14)),
+    Shift("late", time(14), time(22)),
+    Shift("night", time(22), time(6)),
+)
 
 
 def test_a_local_day_begins_at_local_midnight() -> None:
@@ -76,9 +82,55 @@ def test_an_absurd_request_is_refused_before_it_fills_the_memory() -> None:
     st.sampled_from([SHANGHAI, BERLIN, ZoneInfo("Asia/Kolkata")]),
 )
 def test_periods_cover_the_request_without_hole_or_overlap(start: int, length: int, kind: Kind, zone: ZoneInfo) -> None:
-    spans = split(start, start + length, kind, zone)
+    spans = split(start, start + length, kind, zone, THREE_SHIFTS)
     assert spans[0].start_ns == start
     assert spans[-1].end_ns == start + length
     assert all(left.end_ns == right.start_ns for left, right in pairwise(spans))
     assert all(span.length_ns > 0 for span in spans)
     assert not any(span.partial for span in spans[1:-1])
+
+
+def test_a_night_shift_belongs_to_the_day_on_which_it_starts() -> None:
+    spans = split(at("2026-06-01T06:00"), at("2026-06-03T06:00"), Kind.SHIFT, SHANGHAI, THREE_SHIFTS)
+    assert [(span.name, span.day) for span in spans] == [
+        (shift.name, date(2026, 6, day)) for day in (1, 2) for shift in THREE_SHIFTS
+    ]
+    assert (spans[2].start_ns, spans[2].end_ns) == (at("2026-06-01T22:00"), at("2026-06-02T06:00"))
+    assert not any(span.partial for span in spans)
+
+
+def test_shifts_of_a_calendar_day_are_cut_at_midnight_and_marked_partial() -> None:
+    spans = split(at("2026-06-01"), at("2026-06-02"), Kind.SHIFT, SHANGHAI, THREE_SHIFTS)
+    assert [(span.name, span.day and span.day.isoformat(), span.partial) for span in spans] == [
+        ("night", "2026-05-31", True),
+        ("early", "2026-06-01", False),
+        ("late", "2026-06-01", False),
+        ("night", "2026-06-01", True),
+    ]
+
+
+def test_time_between_shifts_is_a_span_without_name() -> None:
+    one = (Shift("day", time(8), time(17, 30)),)
+    spans = split(at("2026-06-01"), at("2026-06-02"), Kind.SHIFT, SHANGHAI, one)
+    assert [(span.name, span.length_ns // NS_PER_S // 60) for span in spans] == [("", 480), ("day", 570), ("", 390)]
+
+
+def test_a_shift_of_24_hours_runs_from_its_start_to_its_start() -> None:
+    spans = split(
+        at("2026-06-01T07:00"), at("2026-06-02T07:00"), Kind.SHIFT, SHANGHAI, [Shift("all", time(7), time(7))]
+    )
+    assert spans == (Span(at("2026-06-01T07:00"), at("2026-06-02T07:00"), name="all", day=date(2026, 6, 1)),)
+
+
+def test_shifts_that_the_site_does_not_have_are_refused() -> None:
+    with pytest.raises(RequestError, match=r"the site model has no \[\[shift\]\]"):
+        split(at("2026-06-01"), at("2026-06-02"), Kind.SHIFT, SHANGHAI)
+
+
+def test_years_are_calendar_years_of_the_zone() -> None:
+    spans = split(at("2024-01-01"), at("2026-07-01"), Kind.YEAR, SHANGHAI)
+    assert [(span.length_ns // NS_PER_S // 86_400, span.partial) for span in spans] == [
+        (366, False),
+        (365, False),
+        (181, True),
+    ]
