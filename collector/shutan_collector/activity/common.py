@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KEY", "dated", "reversed_days", "tail"]
 
-KEY: Final = Column("key", "编号", Type.KEY, "EXAMPLE-1", note="unique within the kind; stays when a row is corrected")
+KEY: Final = Column("key", "编号", Type.KEY, "EXAMPLE-1", note="stays when a row is corrected")
 
 
 def dated(start: str, end: str) -> tuple[Column, Column]:

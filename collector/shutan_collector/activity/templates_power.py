@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["POWER_TEMPLATES"]
 
-_METER: Final = Column("meter", "计量点", Type.METER, "entry", note="id of the meter in site.toml")
+_METER: Final = Column("meter", "计量点", Type.METER, "entry")
 _PARTS: Final = (("sharp", "尖"), ("peak", "峰"), ("flat", "平"), ("valley", "谷"))
 _READING_UNITS: Final = tuple(
     Choice(unit, tuple(alias for alias, meant in units.aliases.items() if meant == unit))
