@@ -8,6 +8,7 @@ CollectorError              where, reason; str() is one line for a person
 ├── ActivityError           tell a person: every mistake of the activity files at once
 ├── ControlError            tell a person: every mistake of a budget, of allowance data or of deadlines at once
 ├── LedgerError             tell a person: the ledger refuses: period, certificate, meter, version, a broken chain
+│   └── IncompleteError     tell a person: every meter that keeps a period from closing at once
 ├── EvidenceError           tell a person: a key, or evidence that cannot be exported or does not verify
 ├── FactorError             tell a person: an emission factor is missing or malformed
 └── RequestError            tell a person: the request itself is wrong (date, period, store address)
@@ -23,6 +24,7 @@ __all__ = [
     "ControlError",
     "EvidenceError",
     "FactorError",
+    "IncompleteError",
     "LedgerError",
     "Problem",
     "RequestError",
@@ -118,3 +120,7 @@ class SeriesFileError(SeriesError):
     def lines(self) -> list[str]:
         """One line per malformed row, each with the file in front."""
         return [f"{self.where}: {problem}" for problem in self.problems]
+
+
+class IncompleteError(_ManyError, LedgerError):
+    """The meters that keep a period from closing: no reading up to its end, and not declared missing."""
