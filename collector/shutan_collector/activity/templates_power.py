@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["POWER_TEMPLATES"]
 
 _METER: Final = Column("meter", "计量点", Type.METER, "entry")
+_REGISTER_END: Final = 2**63  # readings rest as 64-bit integers, in the stores as in memory
 _PARTS: Final = (("sharp", "尖"), ("peak", "峰"), ("flat", "平"), ("valley", "谷"))
 _READING_UNITS: Final = tuple(
     Choice(unit, tuple(alias for alias, meant in units.aliases.items() if meant == unit))
@@ -75,6 +76,8 @@ def _reading(values: Values, context: Context) -> Iterator[Finding]:
     register = (values.number("register") or 0) * (values.number("multiplier") or 1) * factor
     if register.denominator != 1:
         yield "register", f"is finer than the step of the register, 1 {step}"
+    if register >= _REGISTER_END:
+        yield "register", f"is more than any register holds ({_REGISTER_END - 1} {step})"
     values.keep("register", unit=unit)
     values.keep("multiplier")
     values.found["register"] = int(register)
