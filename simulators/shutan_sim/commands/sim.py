@@ -24,6 +24,8 @@ from shutan_sim.plant import distillery, workshops
 from shutan_sim.records_of_history import NodeHistory, Span
 from shutan_sim.simulation import Options, Simulation
 from shutan_sim.truth import Truth
+from shutan_sim.year.files import write_year
+from shutan_sim.year.options import MOST_DAYS, MOST_METERS, make_order
 
 app = typer.Typer(no_args_is_help=True, help="Simulated factory: plant, instruments, nodes with the real firmware.")
 
@@ -188,3 +190,28 @@ def backfill(
         finally:
             truth.close()
     print(f"{total} records of {len(histories)} nodes acknowledged", file=sys.stderr)  # noqa: T201 - the result
+
+
+@app.command()
+def year(
+    *,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the files.")],
+    start: Annotated[str, typer.Option(help="First day, local.")] = "2025-01-01",
+    days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="How many days.")] = 365,
+    meters: Annotated[int, typer.Option(min=1, max=MOST_METERS, help="How many metering points.")] = MOST_METERS,
+    interval: Annotated[str, typer.Option(help="Between two readings of a meter: 15min, 30min or 1h.")] = "15min",
+    seed: Seed = 1,
+    events: Annotated[str, typer.Option(help="What is planted: all, none, or kinds with commas.")] = "all",
+    only_days: Annotated[
+        str, typer.Option(help="Rows of these local days only, with commas; A..B is a stretch of days.")
+    ] = "",
+) -> None:
+    """Write a year of the distillery as files: site model, readings, activities, and what really passed."""
+    with _one_line_errors(), _bar() as bar:
+        order = make_order(
+            start=start, days=days, meters=meters, interval=interval, seed=seed, events=events, only_days=only_days
+        )
+        task = bar.add_task("days", total=None, note="")
+        outcome = write_year(order, out, lambda done, of: bar.update(task, completed=done, total=of))
+        bar.update(task, note=f"{outcome.rows} readings")
+    typer.echo(f"{outcome.rows} readings of {meters} meters in {out}, {outcome.late_rows} in late.csv", err=True)
