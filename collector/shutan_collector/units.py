@@ -17,6 +17,8 @@ __all__ = [
     "Unit",
     "decimal_text",
     "gj_from_kj",
+    "kg_from_litres",
+    "kj_from_steam",
     "kwh_from_wh",
     "nm3_from_litres",
     "tonnes_from_grams",
@@ -71,6 +73,16 @@ def tonnes_from_grams(mass_g: int) -> Fraction:
 def nm3_from_litres(volume_l: int, reference: GasReference) -> Fraction:
     """Normal cubic metres of a metered volume: V × 273.15/T × p/101.325 kPa."""
     return Fraction(volume_l, 1000) * reference.nm3_per_m3
+
+
+def kj_from_steam(mass_g: int, enthalpy_kj_per_kg: Fraction) -> Fraction:
+    """Heat content of steam in kilojoules: mass times its specific enthalpy at the metering point, above 0 °C."""
+    return Fraction(mass_g, 1000) * enthalpy_kj_per_kg
+
+
+def kg_from_litres(volume_l: int, density_kg_per_l: Fraction) -> Fraction:
+    """Kilograms of a liquid."""
+    return volume_l * density_kg_per_l
 
 
 def decimal_text(value: Fraction, places: int) -> str:

@@ -23,13 +23,19 @@ __all__ = ["measure_meter", "read_counter"]
 _MARGIN_NS = 3600 * NS_PER_S  # beyond the tolerance: the readings that confirm what happened at the very boundary
 
 
-def read_counter(site: Site, meter: Meter, reader: SeriesReader, start_ns: int, end_ns: int) -> tuple[Counter, int]:
+def read_counter(
+    site: Site, meter: Meter, reader: SeriesReader, start_ns: int, end_ns: int, *, metric: str = ""
+) -> tuple[Counter, int]:
     """The meter's joined counter around [start_ns, end_ns), and how many readings had a bad quality.
+
+    metric   another register of the same instruments, of the same width (reactive energy); "" = the meter's own.
+             Swap records and the limit of standing still speak of the meter's own register only.
 
     Raises StoreUnavailableError, SeriesError.
     """
+    own = metric in {"", meter.metric}
     margin_ns = site.tolerance_s * NS_PER_S + _MARGIN_NS
-    limit_ns = (meter.stuck_after_s or 0) * NS_PER_S
+    limit_ns = (meter.stuck_after_s or 0) * NS_PER_S if own else 0
     # As far back as a register may stand still: one that stuck before the request and through its start is seen.
     window = (max(0, start_ns - margin_ns - limit_ns), end_ns + margin_ns)
     installed: list[Installed] = []
@@ -38,10 +44,10 @@ def read_counter(site: Site, meter: Meter, reader: SeriesReader, start_ns: int, 
         begin, end = _within(item, window)
         if begin >= end:
             continue
-        samples = reader.read(Source(meter.family, site.id, item.node, item.device), meter.metric, begin, end)
+        samples = reader.read(Source(meter.family, site.id, item.node, item.device), metric or meter.metric, begin, end)
         bad_quality += samples.bad_quality
-        sealed_start = item.start_register is not None and begin == item.start_ns
-        sealed_end = item.end_register is not None and end == item.end_ns
+        sealed_start = own and item.start_register is not None and begin == item.start_ns
+        sealed_end = own and item.end_register is not None and end == item.end_ns
         seals = [(item.start_ns, item.start_register)] if sealed_start else []
         seals += [(item.end_ns, item.end_register)] if sealed_end else []
         found = track(_with_seals(samples, seals), RegisterRule(item.span, item.max_per_hour))
@@ -60,13 +66,16 @@ def measure_meter(
     *,
     kind: Kind,
     estimate: Estimate = Estimate.NONE,
+    metric: str = "",
 ) -> MeterEnergy:
     """Consumption of one meter per period of a kind over [start_ns, end_ns).
+
+    metric   another register of the same instruments, as in read_counter
 
     Raises RequestError, StoreUnavailableError, SeriesError.
     """
     spans = site.spans(start_ns, end_ns, kind)
-    counter, _ = read_counter(site, meter, reader, start_ns, end_ns)
+    counter, _ = read_counter(site, meter, reader, start_ns, end_ns, metric=metric)
     interval_ns = meter.interval_s * NS_PER_S if meter.interval_s else None
     return measure(counter, spans, site.tolerance_s * NS_PER_S, interval_ns, estimate)
 

@@ -105,6 +105,7 @@ def parse_site(text: str, where: str, tariff_text: str | None = None) -> Site:
         virtuals=tuple(virtual for _, virtual in virtuals),
         tariff=tariff,
         electricity_primary_kgce_per_kwh=PrimaryElectricity(primary.value, primary.source) if primary else None,
+        coal_rows=tuple(site_table.coal_rows.items()),
     )
 
 

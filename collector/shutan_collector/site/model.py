@@ -209,6 +209,7 @@ class Site:
     virtuals            virtual meters in file order
     tariff              time-of-use tariff of bought electricity
     electricity_primary_kgce_per_kwh   等价值; there is no default
+    coal_rows           factor row of a carrier for which GB/T 2589 prints a range or several grades
     """
 
     id: str
@@ -228,6 +229,7 @@ class Site:
     virtuals: tuple[VirtualMeter, ...] = ()
     tariff: Tariff | None = None
     electricity_primary_kgce_per_kwh: PrimaryElectricity | None = None
+    coal_rows: tuple[tuple[Carrier, str], ...] = ()
 
     def spans(self, start_ns: int, end_ns: int, kind: Kind) -> tuple[Span, ...]:
         """The site's calendar periods of one kind over [start_ns, end_ns). Raises RequestError."""

@@ -54,6 +54,7 @@ class SiteTable(Table):
     balance_limit_pct: Positive = Fraction(5)
     tariff: Name | None = None
     electricity_primary_kgce_per_kwh: PrimaryTable | None = None
+    coal_rows: dict[Annotated[Carrier, Field(strict=False)], Name] = Field(default_factory=dict)
 
 
 class GasTable(Table):
