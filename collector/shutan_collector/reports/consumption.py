@@ -115,22 +115,30 @@ def consumption(summary: MonthSummary | YearSummary, factors: FactorTable | None
 
 def _of_month(month: MonthSummary, table: FactorTable) -> Iterator[CarrierUse]:
     days = days_of(month.period)
-    groups: dict[str, list[Meter]] = {}
+    groups: dict[object, list[Meter]] = {}
     role_of = {meter.id: meter.role for meter in month.site.meters}
     for meter in month.site.tree():
         if role_of.get(meter.parent) is meter.role:
             continue  # a meter behind one of the same role is counted by that one
         if meter.role is Role.ENTRY or (meter.role is Role.GENERATION and meter.carrier is Carrier.PV):
-            groups.setdefault(meter.carrier.value, []).append(meter)
+            groups.setdefault(_alike(meter), []).append(meter)
     exported = [meter for meter in month.site.meters if meter.role is Role.EXPORT]
-    for key, meters in groups.items():
-        out = [meter for meter in exported if meter.carrier.value == key]
+    metered: set[str] = set()
+    for kind, meters in groups.items():
+        carrier = meters[0].carrier.value
+        key = carrier if carrier not in metered else f"{carrier}/{meters[0].id}"
+        metered.add(carrier)
+        out = [meter for meter in exported if _alike(meter) == kind]
         yield _metered(month, key, meters, out, meter_coefficient(month, meters[0], table, days))
-    metered = set(groups)
     for fuel in sorted({item.fuel for item in month.book.fuel_movements} - metered):
         yield _by_stock(month, fuel, table, days)
     if month.book.heat_purchases:
         yield _heat(month, table, days)
+
+
+def _alike(meter: Meter) -> object:
+    """What meters must share to be added up under one coefficient."""
+    return (meter.carrier, report_quantity(meter, 0).unit, meter.enthalpy_kj_per_kg, meter.density_kg_per_l)
 
 
 def _metered(

@@ -57,7 +57,7 @@ def draw_bars(labels: Sequence[str], layers: Sequence[Layer], unit: str, family:
                 drawing.rect((x, y, pitch * 0.66, height), PALETTE[number % len(PALETTE)], stroke=PAPER)
         drawing.text((x + pitch * 0.33, top + room + 11), label, size=7.5, fill=INK, anchor="middle")
         if tops[at] > 0:
-            drawing.text((x + pitch * 0.33, y - 3), f"{tops[at]:,.1f}", size=6.5, fill=SOFT, anchor="middle")
+            drawing.text((x + pitch * 0.33, y - 3), f"{tops[at]:,.1f}", size=6.5, fill=SOFT, anchor="middle", halo=True)
         elif all(layer.values[at] is None for layer in layers):
             drawing.text((x + pitch * 0.33, top + room - 4), "无", size=7, fill=SOFT, anchor="middle")
     _legend(drawing, layers)

@@ -30,7 +30,7 @@ def draw_heatmap(
     """
     width = _LEFT + _CELL[0] * len(days) + 8
     top_value = max((value for value in values.values() if value is not None), default=0)
-    drawing = Drawing(width, _TOP + _CELL[1] * _HOURS + 40, family)
+    drawing = Drawing(width, _TOP + _CELL[1] * _HOURS + 24, family)
     missing = drawing.hatch("missing", "#a9453a", "#f7e6e3")
     any_missing = False
     for column, label in enumerate(days):

@@ -53,8 +53,11 @@ class Band:
 
 @dataclass(slots=True)
 class _Box:
-    node: Node
+    """A node with its place, or a way station: room that a band keeps free in a stage it only passes."""
+
+    stage: int
     amount: float
+    node: Node | None = None
     x: float = 0.0
     y: float = 0.0
     height: float = 0.0
@@ -62,23 +65,40 @@ class _Box:
     used_out: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Leg:
+    """Part of a band from one stage to the next."""
+
+    source: _Box
+    target: _Box
+    band: Band
+
+
 def draw_sankey(nodes: Sequence[Node], bands: Sequence[Band], unit: str, stages: Sequence[Both], family: str) -> str:
-    """The picture as SVG; nodes keep their order within a stage, bands without a positive amount are left out."""
-    shown = [band for band in bands if band.amount > 0]
-    boxes = _boxes(nodes, shown)
-    columns = [[box for box in boxes.values() if box.node.stage == stage] for stage in range(len(stages))]
+    """The picture as SVG; bands without a positive amount are left out, nodes without a band too."""
+    boxes = _boxes(nodes, [band for band in bands if band.amount > 0])
+    way_stations, legs = _legs(boxes, [band for band in bands if band.amount > 0])
+    everything = [*boxes.values(), *way_stations]
+    columns = [[box for box in everything if box.stage == stage] for stage in range(len(stages))]
     total = max((sum(box.amount for box in column) for column in columns), default=1.0) or 1.0
     scale = _SCALE_HEIGHT / total
     height = max(_column_height(column, scale) for column in columns)
-    _place(columns, scale, height)
-    drawing = Drawing(_WIDTH, height + _TOP + 14, family)
+    for at, column in enumerate(columns):
+        ordered = column if at == 0 else sorted(column, key=lambda box: round(_pull(box, legs), 1))
+        _place(ordered, _stage_x(at, len(stages)), scale, height)
+    drawing = Drawing(_WIDTH, height + _TOP + 10, family)
     fill_lost = drawing.hatch("lost", COLOURS[_LOST], "#f0d5d0")
     for at, stage in enumerate(stages):
         if columns[at]:
             drawing.text((_stage_x(at, len(stages)), 10), stage.zh, size=9, bold=True)
             drawing.text((_stage_x(at, len(stages)), 20), stage.en, size=7, fill=SOFT)
-    for band in sorted(shown, key=lambda band: (boxes[band.target].y, boxes[band.source].y)):
-        _ribbon(drawing, boxes, band, scale, unit)
+    names = {node.id: str(node.name) for node in nodes}
+    for leg in sorted(legs, key=lambda leg: (leg.source.x, leg.target.y, leg.source.y)):
+        title = f"{names[leg.band.source]} → {names[leg.band.target]}: {grouped(leg.band.amount, 3)} {unit}"
+        _ribbon(drawing, leg, scale, title)
+    for box in everything:
+        if box.node is None:
+            drawing.rect((box.x, box.y, _NODE_WIDTH, box.height), _passing(box, legs), opacity=0.5)
     for box in boxes.values():
         _node(drawing, box, unit, fill_lost)
     return drawing.to_svg()
@@ -92,10 +112,39 @@ def _boxes(nodes: Sequence[Node], bands: Sequence[Band]) -> dict[str, _Box]:
         entering[band.target] = entering.get(band.target, 0.0) + float(band.amount)
         leaving[band.source] = leaving.get(band.source, 0.0) + float(band.amount)
     return {
-        node.id: _Box(node, max(entering.get(node.id, 0.0), leaving.get(node.id, 0.0)))
+        node.id: _Box(node.stage, max(entering.get(node.id, 0.0), leaving.get(node.id, 0.0)), node)
         for node in nodes
         if node.id in entering or node.id in leaving
     }
+
+
+def _legs(boxes: dict[str, _Box], bands: Sequence[Band]) -> tuple[list[_Box], list[_Leg]]:
+    """Bands cut at every stage, so that none runs through a node it has nothing to do with."""
+    way_stations: list[_Box] = []
+    legs: list[_Leg] = []
+    for band in bands:
+        at, target = boxes[band.source], boxes[band.target]
+        for stage in range(at.stage + 1, target.stage):
+            station = _Box(stage, float(band.amount))
+            way_stations.append(station)
+            legs.append(_Leg(at, station, band))
+            at = station
+        legs.append(_Leg(at, target, band))
+    return way_stations, legs
+
+
+def _pull(box: _Box, legs: Sequence[_Leg]) -> float:
+    """Mean height of what flows into a box: the order that crosses least. What is lost sinks below its neighbours."""
+    into = [leg for leg in legs if leg.target is box]
+    weight = sum(float(leg.band.amount) for leg in into) or 1.0
+    middle = sum(float(leg.band.amount) * (leg.source.y + leg.source.height / 2) for leg in into) / weight
+    lost = all(leg.band.kind == _LOST for leg in into)
+    return middle + (max(leg.source.height for leg in into) / 2 if lost and into else 0.0)
+
+
+def _passing(box: _Box, legs: Sequence[_Leg]) -> str:
+    kind = next(leg.band.kind for leg in legs if leg.target is box)
+    return COLOURS.get(kind, SOFT)
 
 
 def _column_height(column: Sequence[_Box], scale: float) -> float:
@@ -106,28 +155,28 @@ def _stage_x(stage: int, stages: int) -> float:
     return _LEFT + (_WIDTH - _LEFT - _RIGHT - _NODE_WIDTH) * stage / max(stages - 1, 1)
 
 
-def _place(columns: Sequence[Sequence[_Box]], scale: float, height: float) -> None:
-    """Columns from top to bottom, each spread over the height."""
-    for stage, column in enumerate(columns):
-        spare = (height - _column_height(column, scale)) / max(len(column), 1)
-        y = _TOP + spare / 2
-        for box in column:
-            box.x, box.y, box.height = _stage_x(stage, len(columns)), y, max(box.amount * scale, _THIN)
-            y += box.height + _GAP + spare
+def _place(column: Sequence[_Box], x: float, scale: float, height: float) -> None:
+    """A column from top to bottom, spread over the height."""
+    spare = (height - _column_height(column, scale)) / max(len(column), 1)
+    y = _TOP + spare / 2
+    for box in column:
+        box.x, box.y, box.height = x, y, max(box.amount * scale, _THIN)
+        y += box.height + _GAP + spare
 
 
-def _ribbon(drawing: Drawing, boxes: dict[str, _Box], band: Band, scale: float, unit: str) -> None:
-    source, target = boxes[band.source], boxes[band.target]
-    thickness = max(float(band.amount) * scale, _THIN)
-    title = f"{source.node.name} → {target.node.name}: {grouped(band.amount, 3)} {unit}"
+def _ribbon(drawing: Drawing, leg: _Leg, scale: float, title: str) -> None:
+    source, target = leg.source, leg.target
+    thickness = max(float(leg.band.amount) * scale, _THIN)
     start = (source.x + _NODE_WIDTH, source.y + source.used_out)
     end = (target.x, target.y + target.used_in)
-    drawing.ribbon(start, end, thickness, COLOURS.get(band.kind, SOFT), title=title)
+    drawing.ribbon(start, end, thickness, COLOURS.get(leg.band.kind, SOFT), title=title)
     source.used_out += thickness
     target.used_in += thickness
 
 
 def _node(drawing: Drawing, box: _Box, unit: str, fill_lost: str) -> None:
+    if box.node is None:
+        return
     lost = box.node.kind == _LOST
     fill = fill_lost if lost else COLOURS.get(box.node.kind, SOFT)
     drawing.rect((box.x, box.y, _NODE_WIDTH, box.height), fill)
@@ -136,6 +185,7 @@ def _node(drawing: Drawing, box: _Box, unit: str, fill_lost: str) -> None:
     amount = f"{box.amount:,.1f} {unit}" if box.amount >= 0.1 else f"{box.amount:.3f} {unit}"
     under = box.node.name.en if box.node.name.zh else ""
     x = box.x + _NODE_WIDTH + 4
-    drawing.text((x, middle - 1), name, size=8, fill=COLOURS[_LOST] if lost else INK, bold=True)
-    drawing.text((x + text_width(name, 8) + 4, middle - 1), under, size=6, fill=SOFT)
-    drawing.text((x, middle + 7), amount, size=6.5, fill=COLOURS[_LOST] if lost else SOFT)
+    ink, soft = (COLOURS[_LOST], COLOURS[_LOST]) if lost else (INK, "#3d4a54")
+    drawing.text((x, middle - 1), name, size=8, fill=ink, bold=True, halo=True)
+    drawing.text((x + text_width(name, 8) + 4, middle - 1), under, size=6, fill=soft, halo=True)
+    drawing.text((x, middle + 7), amount, size=6.5, fill=soft, halo=True)

@@ -56,11 +56,12 @@ class Drawing:
         self._definitions: list[str] = []
         self._family = family
 
-    def rect(self, box: tuple[float, float, float, float], fill: str, *, stroke: str = "", title: str = "") -> None:
+    def rect(self, box: tuple[float, float, float, float], fill: str, *, stroke: str = "", opacity: float = 1) -> None:
         """A rectangle; box: x, y, width, height."""
         x, y, width, height = (_n(value) for value in box)
         line = f' stroke="{stroke}" stroke-width="0.6"' if stroke else ""
-        self._shape(f'rect x="{x}" y="{y}" width="{width}" height="{height}" fill="{fill}"{line}', title)
+        line += f' fill-opacity="{_n(opacity)}"' if opacity < 1 else ""
+        self._parts.append(f'<rect x="{x}" y="{y}" width="{width}" height="{height}" fill="{fill}"{line}/>')
 
     def line(
         self, start: tuple[float, float], end: tuple[float, float], stroke: str = RULE, *, width: float = 0.6,
@@ -115,13 +116,14 @@ class Drawing:
 
     def text(
         self, at: tuple[float, float], text: str, *, size: float = 8, fill: str = INK, anchor: str = "start",
-        bold: bool = False,
+        bold: bool = False, halo: bool = False,
     ) -> None:  # fmt: skip
-        """A line of text on its base line; anchor: start, middle or end."""
+        """A line of text on its base line; anchor: start, middle or end; `halo` keeps it readable on colours."""
+        outline = f' stroke="{PAPER}" stroke-opacity="0.75" stroke-width="2" paint-order="stroke"' if halo else ""
         weight = ' font-weight="700"' if bold else ""
         self._parts.append(
             f'<text x="{_n(at[0])}" y="{_n(at[1])}" font-size="{_n(size)}" fill="{fill}" '
-            f'text-anchor="{anchor}"{weight}>{escape(text)}</text>'
+            f'text-anchor="{anchor}"{weight}{outline}>{escape(text)}</text>'
         )
 
     def to_svg(self) -> str:
