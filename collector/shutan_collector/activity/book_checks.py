@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from shutan_collector.activity.rows import Bill, Certificate, GreenPower, Production, Row
+from shutan_collector.activity.templates import template_of
 from shutan_collector.errors import Problem
 from shutan_collector.exact import exact_text
 
@@ -15,8 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from shutan_collector.activity.columns import Template
+    from shutan_collector.activity.kinds import ActivityBook
 
-__all__ = ["check_rows"]
+__all__ = ["check_book", "check_rows"]
+
+
+def check_book(book: ActivityBook) -> tuple[Problem, ...]:
+    """All contradictions among the rows of a book that comes from several imports."""
+    return tuple(check_rows([(template_of(row.KIND), row) for row in book]))
 
 
 def check_rows(rows: Sequence[tuple[Template, Row]]) -> Iterator[Problem]:
@@ -30,13 +37,13 @@ def check_rows(rows: Sequence[tuple[Template, Row]]) -> Iterator[Problem]:
 
 def _twice(rows: Sequence[tuple[Template, Row]]) -> Iterator[Problem]:
     """Columns that together name a thing which can stand only once, besides the key: the month of a value added."""
-    first: dict[tuple[object, ...], str] = {}
+    first: dict[tuple[object, ...], Row] = {}
     for template, row in rows:
         if template.unique:
             named = (getattr(row, template.column(name).target) for name in template.unique)
-            before = first.setdefault((template.kind, *named), row.place)
-            if before != row.place:
-                reason = f"the same {' and '.join(template.unique)} stands already at {before}"
+            before = first.setdefault((template.kind, *named), row)
+            if before.ref != row.ref:
+                reason = f"the same {' and '.join(template.unique)} stands already at {before.place} ({before.key!r})"
                 yield Problem(f"{row.place} {template.unique[0]}", reason)
 
 

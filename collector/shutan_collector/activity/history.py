@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+from shutan_collector.activity.kinds import ActivityBook
+
 if TYPE_CHECKING:
-    from shutan_collector.activity.kinds import ActivityBook
     from shutan_collector.activity.rows import Row
 
-__all__ = ["Change", "Changes", "diff"]
+__all__ = ["Change", "Changes", "diff", "merged"]
 
 _NOT_CONTENT = frozenset({"place"})  # a row that moved to another line of the file says the same
 
@@ -25,7 +26,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """From one book to the next, each part in the order of its book; a row that only moved is not listed."""
+    """From one book to the next, each part in the order of its book; a row that only moved is not listed.
+
+    removed   rows that only the old book has
+    """
 
     added: tuple[Row, ...]
     changed: tuple[Change, ...]
@@ -49,6 +53,13 @@ def diff(old: ActivityBook, new: ActivityBook) -> Changes:
         changed=tuple(changed),
         removed=tuple(row for ref, row in before.items() if ref not in after),
     )
+
+
+def merged(old: ActivityBook, new: ActivityBook) -> ActivityBook:
+    """The new rows, and the old ones whose key the new book does not have; an old row keeps its place in the order."""
+    after = {row.ref: row for row in new}
+    kept = [after.pop(row.ref, row) for row in old]
+    return ActivityBook.of((*kept, *after.values()), new.zone)
 
 
 def _differ(old: Row, new: Row) -> tuple[str, ...]:

@@ -12,16 +12,20 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
+from shutan_collector.activity.cells import CellError, number_of
 from shutan_collector.energy.measure import measure
+from shutan_collector.energy.source import read_counter
+from shutan_collector.errors import RequestError
 from shutan_collector.periods import NS_PER_S, Span, to_ns
 from shutan_collector.units import kwh_from_wh
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from shutan_collector.activity.rows import Bill
     from shutan_collector.energy.counter import Counter
+    from shutan_collector.series.base import SeriesReader
     from shutan_collector.site.model import Site
 
 __all__ = [
@@ -30,13 +34,16 @@ __all__ = [
     "Prevails",
     "Reconciliation",
     "Verdict",
+    "bill_rule",
     "bill_span",
     "reconcile",
+    "reconcile_from",
     "unbilled",
 ]
 
 # Both the utility's meter and the site's may be class 1.0 (GB/T 17215); twice that covers the two of them.
 DEFAULT_TOLERANCE: Final = Fraction(2, 100)
+_MOST_PERCENT: Final = 20
 
 
 class Prevails(StrEnum):
@@ -85,6 +92,19 @@ class Reconciliation:
     counts_kwh: Fraction | None
 
 
+def bill_rule(prevails: str, tolerance_pct: str) -> BillRule:
+    """The rule as a person states it: "meter" or "bill", percent as text. Raises RequestError."""
+    if prevails not in set(Prevails):
+        raise RequestError("--prevails", f"{prevails!r} is not one of meter, bill; state whose figure counts")
+    try:
+        tolerance = number_of(tolerance_pct)
+    except CellError as error:
+        raise RequestError("--tolerance", f"{tolerance_pct!r}: accepted: {error}") from None
+    if not 0 <= tolerance <= _MOST_PERCENT:
+        raise RequestError("--tolerance", f"{tolerance_pct} is not within 0 to {_MOST_PERCENT} percent")
+    return BillRule(Prevails(prevails), tolerance / 100)
+
+
 def bill_span(bill: Bill, zone: ZoneInfo) -> Span:
     """The time a bill covers: midnight before its first day to midnight after its last, local."""
     return Span(_midnight_ns(bill.start, zone), _midnight_ns(bill.end + timedelta(days=1), zone))
@@ -99,6 +119,19 @@ def reconcile(
     """
     ordered = sorted(bills, key=lambda bill: (bill.meter, bill.start, bill.key))
     return tuple(_one(bill, counters.get(bill.meter), site, rule) for bill in ordered)
+
+
+def reconcile_from(
+    bills: Sequence[Bill], site: Site, reader: SeriesReader, rule: BillRule
+) -> tuple[Reconciliation, ...]:
+    """`reconcile` with the counters read from a series store. Raises StoreUnavailableError, SeriesError."""
+    counters: dict[str, Counter] = {}
+    known = {meter.id: meter for meter in site.meters}
+    for meter in {bill.meter for bill in bills} & set(known):
+        spans = [bill_span(bill, site.zone) for bill in bills if bill.meter == meter]
+        start_ns, end_ns = min(span.start_ns for span in spans), max(span.end_ns for span in spans)
+        counters[meter] = read_counter(site, known[meter], reader, start_ns, end_ns)[0]
+    return reconcile(bills, counters, site, rule)
 
 
 def unbilled(bills: Iterable[Bill], meter: str, first: date, last: date) -> tuple[tuple[date, date], ...]:

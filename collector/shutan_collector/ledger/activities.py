@@ -1,7 +1,7 @@
 """Activity rows in the ledger (活动数据历史): what is in force, and how each row came to be what it is.
 
 Each row is an entry of kind "activity" with the key "<kind>/<key>". A row that changes is a new entry, a row that is
-no longer in the files is an entry that says so; the old ones stay, with author, time and the file they came from.
+taken out of force is an entry that says so; the old ones stay, with author, time and the file they came from.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
+from shutan_collector.activity.book_checks import check_book
 from shutan_collector.activity.documents import row_from, row_object
-from shutan_collector.activity.history import Changes, diff
+from shutan_collector.activity.history import Changes, diff, merged
 from shutan_collector.activity.kinds import ActivityBook
-from shutan_collector.errors import LedgerError
+from shutan_collector.errors import ActivityError, LedgerError
 from shutan_collector.ledger.entries import Record
 
 if TYPE_CHECKING:
@@ -63,21 +64,28 @@ class ActivityStore:
             raise LedgerError(ref, "no such activity row in this ledger; give <kind>/<key>, for example bill/INV-0625")
         return versions
 
-    def preview(self, imported: Imported) -> Changes:
-        """What importing these files would change."""
-        return diff(self.current(), imported.book)
+    def preview(self, imported: Imported, *, remove: bool = False) -> Changes:
+        """What importing these files would change. Raises ActivityError as `replace` does."""
+        current = self.current()
+        _check(current, imported, remove=remove)
+        return diff(current, imported.book)
 
-    def replace(self, imported: Imported, author: str, at: str) -> Changes:
-        """Make the files' rows the ones in force: one transaction, only what differs is written.
+    def replace(self, imported: Imported, author: str, at: str, *, remove: bool = False) -> Changes:
+        """Put the files' rows in force: one transaction, only what differs is written.
 
+        remove   rows whose key is not in the files go out of force; without it they stay, listed as `removed`
         Two imports at the same time follow one another: what is in force is read inside the transaction.
+        Raises ActivityError if rows that stay contradict the new ones (bills that overlap), and nothing is written.
         """
         hashes = {file.name: file.sha256 for file in imported.files}
         with self._ledger.writing(author, at) as writer:
-            changes = diff(self._current(writer), imported.book)
+            current = self._current(writer)
+            _check(current, imported, remove=remove)
+            changes = diff(current, imported.book)
             rows = (*changes.added, *(change.new for change in changes.changed))
             records = [_record(row, imported, hashes) for row in rows]
-            records += [Record(KIND, row.ref, "", {"schema": SCHEMA, "removed": True}) for row in changes.removed]
+            gone = changes.removed if remove else ()
+            records += [Record(KIND, row.ref, "", {"schema": SCHEMA, "removed": True}) for row in gone]
             writer.append(records)
         return changes
 
@@ -90,6 +98,12 @@ class ActivityStore:
             else:
                 rows[entry.key] = version.row
         return ActivityBook.of(rows.values(), self._zone)
+
+
+def _check(current: ActivityBook, imported: Imported, *, remove: bool) -> None:
+    """The rows of the files are consistent among themselves already."""
+    if not remove and (problems := check_book(merged(current, imported.book))):
+        raise ActivityError("with the rows in force", problems)
 
 
 def _record(row: Row, imported: Imported, hashes: Mapping[str, str]) -> Record:
