@@ -52,7 +52,7 @@ def parse_object(data: bytes) -> JsonObject:
     """
     value = _load(data)
     if not isinstance(value, dict):
-        raise ValueError("not a JSON object")  # noqa: TRY004 - wrong content of bytes, not a wrong argument type
+        raise ValueError("the body is no JSON object")  # noqa: TRY004 - wrong content of bytes, not a wrong argument type
     return value
 
 

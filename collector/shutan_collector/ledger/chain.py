@@ -1,16 +1,16 @@
 """Checking the chain from the first entry to the last: which entry is the first that is not what was written.
 
 The chain alone shows every change that leaves a later entry as it was. Whoever can rewrite all entries to the end, or
-drop the last ones, is shown by a head that was noted elsewhere (the witness): on a report, a label, in an evidence file.
+drop the last ones, is shown by a head that was noted elsewhere (the witness): on a report, a label or in evidence.
 """
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shutan_collector.ledger.canonical import parse_object, sha256_hex
+from shutan_collector.ledger.bodies import unpack
+from shutan_collector.ledger.canonical import parse_object
 from shutan_collector.ledger.entries import EMPTY, Head, Header, chain_hash
 
 if TYPE_CHECKING:
@@ -75,13 +75,7 @@ def _header_fault(header: Header, end: Head) -> str | None:
 
 def _body_fault(header: Header, packed: bytes) -> str | None:
     try:
-        data = zlib.decompress(packed)
-    except zlib.error as error:
-        return f"its body cannot be unpacked ({error})"
-    if sha256_hex(data) != header.body_sha256:
-        return "its body is not what was written"
-    try:
-        parse_object(data)
+        parse_object(unpack(packed, header.body_sha256))
     except ValueError as error:
-        return f"its body is {error}"
+        return str(error)
     return None

@@ -1,19 +1,19 @@
 """The ledger: entries that are only ever added, each chained to the one before.
 
-Bodies rest compressed (zlib, level 1: a year of readings is 50 MB of JSON); hashes are over the canonical bytes. Reads
-are made in pages of bounded size and never hold a transaction between two pages, so that a slow reader hinders nobody.
+Reads are made in pages of bounded size and never hold a transaction between two pages, so that a slow reader hinders
+nobody. What is written needs no second look: entries never change, so that pages of different moments fit together.
 """
 
 from __future__ import annotations
 
-import zlib
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from sqlalchemy import Connection, insert, select
 
 from shutan_collector.errors import LedgerError
-from shutan_collector.ledger.canonical import canonical, parse_object, sha256_hex
+from shutan_collector.ledger.bodies import Sealed, seal, unpack
+from shutan_collector.ledger.canonical import parse_object
 from shutan_collector.ledger.chain import first_fault
 from shutan_collector.ledger.database import Database
 from shutan_collector.ledger.entries import EMPTY, Entry, Head, Header, Record, chain_hash, check_fields
@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["Ledger", "Reader", "Writer", "open_ledger"]
 
 _HEADERS_PER_PAGE: Final = 1000
-_BODIES_PER_PAGE: Final = 16
+_BODIES_PER_PAGE: Final = 64
 _ROWS_PER_INSERT: Final = 16
-_ZLIB_LEVEL: Final = 1
 _HEADER: Final = tuple(column for column in ENTRIES.c if column.name != "body")
 
 
@@ -87,7 +86,10 @@ class Reader:
             row = connection.execute(select(ENTRIES).where(ENTRIES.c.seq == seq)).first()
         if row is None:
             raise LedgerError(f"{self.where} entry {seq}", "is not in this ledger")
-        return self._unpacked(row)
+        try:
+            return unpack(row.body, row.body_sha256)
+        except ValueError as error:
+            raise LedgerError(f"{self.where} entry {seq}", str(error)) from error
 
     def check_chain(self, witness: Head | None = None) -> Fault | None:
         """Read everything: the first entry that is not what was written, with the reason; None if there is none.
@@ -108,22 +110,11 @@ class Reader:
             after = rows[-1].seq
 
     def _entry(self, row: Row[Any]) -> Entry:
-        data = self._unpacked(row)
         try:
-            body = parse_object(data)
+            body = parse_object(unpack(row.body, row.body_sha256))
         except ValueError as error:
-            raise LedgerError(f"{self.where} entry {row.seq}", f"the body is {error}") from error
+            raise LedgerError(f"{self.where} entry {row.seq}", str(error)) from error
         return Entry(*tuple(row)[:-1], body=body)
-
-    def _unpacked(self, row: Row[Any]) -> bytes:
-        where = f"{self.where} entry {row.seq}"
-        try:
-            data = zlib.decompress(row.body)
-        except zlib.error as error:
-            raise LedgerError(where, f"the body cannot be unpacked ({error})") from error
-        if sha256_hex(data) != row.body_sha256:
-            raise LedgerError(where, "the body is not the one that was written (its hash differs)")
-        return data
 
 
 class Writer(Reader):
@@ -141,14 +132,15 @@ class Writer(Reader):
         """The transaction's own connection."""
         yield self._connection
 
-    def append(self, records: Iterable[Record]) -> tuple[Entry, ...]:
+    def append(self, records: Iterable[Record | Sealed]) -> tuple[Entry, ...]:
         """Chain records to the end, in order. Raises LedgerError for a field that has no place in an entry."""
         entries: list[Entry] = []
         rows: list[dict[str, Any]] = []
         for record in records:
-            entry, packed = self._chained(record)
+            sealed = seal(record) if isinstance(record, Record) else record
+            entry = self._chained(sealed)
             entries.append(entry)
-            rows.append({column.name: getattr(entry, column.name) for column in _HEADER} | {"body": packed})
+            rows.append({column.name: getattr(entry, column.name) for column in _HEADER} | {"body": sealed.packed})
             if len(rows) == _ROWS_PER_INSERT:
                 self._connection.execute(insert(ENTRIES), rows)
                 rows.clear()
@@ -156,10 +148,9 @@ class Writer(Reader):
             self._connection.execute(insert(ENTRIES), rows)
         return tuple(entries)
 
-    def _chained(self, record: Record) -> tuple[Entry, bytes]:
+    def _chained(self, sealed: Sealed) -> Entry:
+        record = sealed.record
         check_fields(record, self.author, self.at)
-        data = canonical(record.body)
-        digest = sha256_hex(data)
         seq, previous = self._end.seq + 1, self._end.hash
         own = chain_hash(
             seq=seq,
@@ -168,12 +159,12 @@ class Writer(Reader):
             kind=record.kind,
             key=record.key,
             period=record.period,
-            body_sha256=digest,
+            body_sha256=sealed.body_sha256,
             previous=previous,
         )
         self._end = Head(seq, own)
         names = (self.at, self.author, record.kind, record.key, record.period)
-        return Entry(seq, *names, digest, previous, own, record.body), zlib.compress(data, _ZLIB_LEVEL)
+        return Entry(seq, *names, sealed.body_sha256, previous, own, record.body)
 
 
 class Ledger(Reader):
@@ -196,7 +187,7 @@ class Ledger(Reader):
         with self._database.writing() as connection:
             yield Writer(self.where, connection, author, at)
 
-    def append(self, records: Iterable[Record], author: str, at: str) -> tuple[Entry, ...]:
+    def append(self, records: Iterable[Record | Sealed], author: str, at: str) -> tuple[Entry, ...]:
         """Append records in one transaction: all of them durably, or none."""
         with self.writing(author, at) as writer:
             return writer.append(records)
