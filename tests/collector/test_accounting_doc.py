@@ -2,13 +2,15 @@
 
 import re
 from datetime import date
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from shutan_collector.carbon.accountant import natural_gas_kg
-from shutan_collector.carbon.lines import quantise_g
+from shutan_collector.carbon.drafts import fuel_rows
+from shutan_collector.carbon.formulas import evaluate
+from shutan_collector.carbon.lines import Input, quantise_g
 from shutan_collector.commands.report import app
 from shutan_collector.energy.registers import EventKind
 from shutan_collector.factors.table import packaged_factors
@@ -52,7 +54,7 @@ def test_the_electricity_example(text: str, site: Site) -> None:
     assert flow.value is not None
     assert f"{_printed(flow.value)} Wh**" in text
     (line,) = entry.lines
-    assert f"{_printed(line.emission_g)} g**" in text
+    assert f"{_printed(line.co2e_g)} g**" in text
     assert line.provisional
 
 
@@ -60,7 +62,13 @@ def test_the_gas_example(text: str, site: Site) -> None:
     reference = site.meters[2].gas_reference
     assert reference is not None
     fuel = packaged_factors().gas_fuel(site.fuel_family, "natural_gas", date(2026, 6, 30))
-    assert f"{_printed(quantise_g(natural_gas_kg(100_000, reference, fuel)))} g**" in text
+    inputs = (
+        Input("volume", Fraction(100_000), "L"),
+        Input("temperature", reference.temperature_c, "Cel"),
+        Input("pressure", reference.pressure_kpa, "kPa"),
+    )
+    emission = evaluate("combustion.metered_gas/1", inputs, dict(fuel_rows(fuel)))
+    assert f"{_printed(quantise_g(emission.co2e_kg))} g**" in text
     assert f"{float(fuel.t_co2_per_1e4_nm3)} t CO2" in text
 
 

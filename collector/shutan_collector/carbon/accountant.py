@@ -1,122 +1,78 @@
-"""Emissions of metered energy, in fractions: scope 2 of bought electricity, scope 1 of burnt natural gas.
+"""What of a site is accounted: which meters emit, into which scopes, and which bought carriers are missing.
 
-scope 2, location-based (范围二, 基于位置)   E = AD × EF                       AD in kWh, EF of the province
-scope 1, carbon balance (范围一, 碳平衡)     E = FC × NCV × CC × OF × 44/12    FC in 1e4 Nm3
-
-Only entry meters emit: what stands behind them is already in them, and power made on site from the sun emits nothing.
+Only meters at the border of the organisation count: what stands behind an entry meter is already in it, and power made
+on site from the sun emits nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shutan_collector.carbon.lines import FORMULA_ELECTRICITY, FORMULA_GAS, LedgerLine, Scope, Unvalued, quantise_g
-from shutan_collector.errors import FactorError
-from shutan_collector.periods import from_ns
-from shutan_collector.site.model import Carrier, Meter, Role, Site
-from shutan_collector.units import kwh_from_wh, nm3_from_litres
+from shutan_collector.carbon.lines import Scope
+from shutan_collector.site.model import Carrier, Meter, Role
+from shutan_collector.units import Unit
 
 if TYPE_CHECKING:
-    from datetime import date
-    from fractions import Fraction
+    from shutan_collector.activity.kinds import ActivityBook
 
-    from shutan_collector.energy.measure import Flow
-    from shutan_collector.factors.table import FactorTable, FuelFactors, GridCo2Factor
-    from shutan_collector.units import GasReference
+__all__ = ["FUELS_OF", "not_accounted", "scopes_of"]
 
-__all__ = ["Accountant", "electricity_kg", "natural_gas_kg", "not_accounted", "scope_of"]
-
-_SCOPES = {Carrier.ELECTRICITY: Scope.SCOPE_2_LOCATION, Carrier.NATURAL_GAS: Scope.SCOPE_1}
-_FORMULAS = {Scope.SCOPE_1: FORMULA_GAS, Scope.SCOPE_2_LOCATION: FORMULA_ELECTRICITY}
-# Bought carriers that burn or carry emissions, and that no formula covers yet.
-_UNCOVERED = {Carrier.STEAM, Carrier.HEAT, Carrier.DIESEL, Carrier.COAL}
-
-
-def electricity_kg(energy_wh: int, factor: GridCo2Factor) -> Fraction:
-    """CO2 of bought electricity, kg."""
-    return kwh_from_wh(energy_wh) * factor.kg_co2_per_kwh
-
-
-def natural_gas_kg(volume_l: int, reference: GasReference, fuel: FuelFactors) -> Fraction:
-    """CO2 of burnt natural gas, kg; volume_l at the meter's reference state."""
-    return nm3_from_litres(volume_l, reference) / 10_000 * fuel.t_co2_per_1e4_nm3 * 1000
-
-
-def scope_of(meter: Meter) -> Scope | None:
-    """Scope that a meter's consumption is reported in; None if it emits nothing by itself."""
-    return _SCOPES.get(meter.carrier) if meter.role is Role.ENTRY else None
-
-
-def not_accounted(meter: Meter) -> str:
-    """Why a bought carrier is missing from the emissions; empty if it is not missing."""
-    if meter.role is Role.ENTRY and meter.carrier in _UNCOVERED:
-        return f"bought {meter.carrier} is measured, its emission is not computed"
-    return ""
+_ENTRY = {
+    Carrier.ELECTRICITY: (Scope.SCOPE_2_LOCATION, Scope.SCOPE_2_REPORTING),
+    Carrier.NATURAL_GAS: (Scope.SCOPE_1,),
+    Carrier.STEAM: (Scope.SCOPE_2_HEAT,),
+    Carrier.HEAT: (Scope.SCOPE_2_HEAT,),
+}
+_EXPORT = {
+    Carrier.ELECTRICITY: (Scope.MEMO_EXPORT, Scope.MEMO_EXPORT_REPORTING),
+    Carrier.PV: (Scope.MEMO_EXPORT, Scope.MEMO_EXPORT_REPORTING),
+    Carrier.STEAM: (Scope.MEMO_EXPORT,),
+    Carrier.HEAT: (Scope.MEMO_EXPORT,),
+}
+# Fuels of the factor table that a metered carrier may be. A litre of diesel has no mass without its density, and
+# "coal" no calorific value without its kind: these are accounted from what was bought (fuel movements).
+FUELS_OF = {
+    Carrier.NATURAL_GAS: ("natural_gas",),
+    Carrier.DIESEL: ("diesel",),
+    Carrier.COAL: (
+        "anthracite",
+        "bituminous",
+        "lignite",
+        "washed_coal",
+        "other_washed_coal",
+        "briquette",
+        "coal_power",
+    ),
+}
 
 
-@dataclass(frozen=True, slots=True)
-class _Valued:
-    """An emission and what it was computed with."""
+def scopes_of(meter: Meter) -> tuple[Scope, ...]:
+    """Scopes that a meter's consumption makes lines in; empty if it emits nothing by itself, or cannot be valued."""
+    if _without_enthalpy(meter):
+        return ()
+    if meter.role is Role.ENTRY:
+        return _ENTRY.get(meter.carrier, ())
+    if meter.role is Role.EXPORT:
+        return _EXPORT.get(meter.carrier, ())
+    return ()
 
-    scope: Scope
-    kg: Fraction
-    factor_ids: tuple[str, ...]
-    provisional: bool
+
+def not_accounted(meter: Meter, book: ActivityBook | None = None) -> str:
+    """Why a bought carrier is missing from the emissions; empty if it is not missing.
+
+    book   rows of the period: fuels bought by invoice stand for the meter of their carrier
+    """
+    if meter.role is not Role.ENTRY:
+        return ""
+    if _without_enthalpy(meter):
+        return "bought steam is metered by mass: give enthalpy_kj_per_kg in the site model"
+    if meter.carrier not in FUELS_OF or meter.carrier in _ENTRY:
+        return ""
+    fuels = FUELS_OF[meter.carrier]
+    if book is not None and any(row.fuel in fuels for row in book.fuel_movements):
+        return ""
+    return f"bought {meter.carrier} is measured, its emission is not computed: enter it as fuel movements"
 
 
-@dataclass(frozen=True, slots=True)
-class Accountant:
-    """Turns flows of entry meters into ledger lines, with the factors a report of `as_of` has to use."""
-
-    site: Site
-    factors: FactorTable
-    as_of: date
-
-    def line(self, meter: Meter, flow: Flow) -> LedgerLine | Unvalued | None:
-        """The line of a flow: Unvalued if no single factor fits, None if the flow has no value or no emission.
-
-        Raises FactorError if a factor is missing.
-        """
-        scope = scope_of(meter)
-        if scope is None or flow.value is None:
-            return None
-        first = from_ns(flow.start_ns, self.site.zone).date()
-        last = from_ns(flow.end_ns - 1, self.site.zone).date()
-        if scope is Scope.SCOPE_2_LOCATION:
-            grid = self.factors.grid_co2(self.site.region, first.year, self.as_of)
-            if grid != self.factors.grid_co2(self.site.region, last.year, self.as_of):
-                return self._unvalued(meter, flow, "the grid factor changes within this stretch")
-            kg = electricity_kg(flow.value, grid)
-            return self._line(meter, flow, _Valued(scope, kg, (grid.row.id,), grid.provisional))
-        if meter.gas_reference is None:
-            raise FactorError(meter.id, "the gas meter has no reference condition")
-        fuel = self.factors.gas_fuel(self.site.fuel_family, meter.carrier, first)
-        if fuel != self.factors.gas_fuel(self.site.fuel_family, meter.carrier, last):
-            return self._unvalued(meter, flow, "the fuel's factors change within this stretch")
-        kg = natural_gas_kg(flow.value, meter.gas_reference, fuel)
-        return self._line(meter, flow, _Valued(scope, kg, fuel.ids, provisional=False))
-
-    def _line(self, meter: Meter, flow: Flow, valued: _Valued) -> LedgerLine:
-        return LedgerLine(
-            site=self.site.id,
-            meter=meter.id,
-            scope=valued.scope,
-            part=flow.part,
-            start_ns=flow.start_ns,
-            end_ns=flow.end_ns,
-            value=flow.value or 0,
-            unit=meter.unit,
-            gas_reference=meter.gas_reference,
-            pieces=flow.pieces,
-            factor_ids=valued.factor_ids,
-            formula=_FORMULAS[valued.scope],
-            provisional=valued.provisional,
-            estimated=flow.estimated,
-            exact=flow.exact,
-            kg=valued.kg,
-            emission_g=quantise_g(valued.kg),
-        )
-
-    def _unvalued(self, meter: Meter, flow: Flow, reason: str) -> Unvalued:
-        return Unvalued(meter.id, flow.start_ns, flow.end_ns, flow.value or 0, meter.unit, reason)
+def _without_enthalpy(meter: Meter) -> bool:
+    return meter.carrier is Carrier.STEAM and meter.unit is Unit.GRAM and meter.enthalpy_kj_per_kg is None

@@ -9,16 +9,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from shutan_collector.carbon.accountant import scope_of
+from shutan_collector.carbon.formulas import evaluate
 from shutan_collector.carbon.lines import Scope
 from shutan_collector.periods import NS_PER_S, iso
+from shutan_collector.reports.energy.build import report_scope
 from shutan_collector.units import decimal_text
 
 if TYPE_CHECKING:
     from fractions import Fraction
     from zoneinfo import ZoneInfo
 
-    from shutan_collector.carbon.lines import LedgerLine
+    from shutan_collector.carbon.lines import Line
     from shutan_collector.energy.counter import Piece, Reading
     from shutan_collector.energy.measure import Boundary, Flow
     from shutan_collector.energy.registers import Event
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
 __all__ = ["SCHEMA", "to_document", "to_json"]
 
 SCHEMA: Final = "shutan.report.energy/1"
+# This schema is older than the formula registry and keeps its own names for the two formulas it prints.
+_FORMULA: Final = {
+    "electricity.average/1": "scope2-location/1",
+    "combustion.metered_gas/1": "scope1-carbon-balance/1",
+}
 
 
 def to_json(report: Report, factors: FactorTable) -> str:
@@ -38,9 +44,9 @@ def to_json(report: Report, factors: FactorTable) -> str:
 
 def to_document(report: Report, factors: FactorTable) -> dict[str, object]:
     """The report as plain JSON values."""
-    writer = _Writer(report.site.zone)
+    writer = _Writer(report.site.zone, factors)
     site = report.site
-    used = sorted({factor_id for line in report.lines for factor_id in line.factor_ids})
+    used = sorted({factor_id for line in report.lines for factor_id in _ids(line)})
     return {
         "schema": SCHEMA,
         "site": {"id": site.id, "name": site.name, "name_zh": site.name_zh, "region": site.region},
@@ -61,7 +67,7 @@ def to_document(report: Report, factors: FactorTable) -> dict[str, object]:
             "provisional": report.provisional,
         },
         "meters": [writer.meter(item, report) for item in report.meters],
-        "ledger": [writer.line(line) for line in report.lines],
+        "ledger": [writer.line(item, line) for item in report.meters for line in item.lines],
         "factors": [_factor(factors, factor_id) for factor_id in used],
     }
 
@@ -69,8 +75,9 @@ def to_document(report: Report, factors: FactorTable) -> dict[str, object]:
 class _Writer:
     """JSON values of a report's parts in one time zone."""
 
-    def __init__(self, zone: ZoneInfo) -> None:
+    def __init__(self, zone: ZoneInfo, factors: FactorTable) -> None:
         self._zone = zone
+        self._factors = factors
 
     def time(self, t_ns: int) -> str:
         return iso(t_ns, self._zone)
@@ -78,7 +85,7 @@ class _Writer:
     def meter(self, item: MeterReport, report: Report) -> dict[str, object]:
         meter, energy = item.meter, item.energy
         unit = meter.unit.value
-        valued = scope_of(meter) is not None
+        valued = report_scope(meter) is not None
         return {
             "id": meter.id,
             "name": meter.name,
@@ -108,30 +115,32 @@ class _Writer:
                 {
                     "from": self.time(part.start_ns),
                     "to": self.time(part.end_ns),
-                    "consumption": _figure(part.value, unit),
+                    "consumption": _figure(part.value.numerator, unit),
                     "reason": part.reason,
                 }
                 for part in item.unvalued
             ],
         }
 
-    def line(self, line: LedgerLine) -> dict[str, object]:
+    def line(self, item: MeterReport, line: Line) -> dict[str, object]:
+        flow = item.flows[line.flow or 0]
+        rows = {use.role: self._factors.by_id(use.id) for use in line.factors}
         return {
-            "meter": line.meter,
+            "meter": item.meter.id,
             "scope": line.scope.value,
-            "part": line.part.value,
+            "part": flow.part.value,
             "from": self.time(line.start_ns),
             "to": self.time(line.end_ns),
-            "activity": _figure(line.value, line.unit.value),
-            "gas_reference": _gas(line.gas_reference),
-            "evidence": [self._piece(piece) for piece in line.pieces],
-            "factors": list(line.factor_ids),
-            "formula": line.formula,
+            "activity": _figure(flow.value, item.meter.unit.value),
+            "gas_reference": _gas(item.meter.gas_reference),
+            "evidence": [self._piece(piece) for piece in flow.pieces],
+            "factors": list(_ids(line)),
+            "formula": _FORMULA[line.formula],
             "provisional": line.provisional,
             "estimated": line.estimated,
             "exact": line.exact,
-            "unrounded": _figure(_fraction(line.kg), "kgCO2"),
-            "emission": _figure(line.emission_g, "gCO2"),
+            "unrounded": _figure(_fraction(evaluate(line.formula, line.inputs, rows).co2e_kg), "kgCO2"),
+            "emission": _figure(line.co2e_g, "gCO2"),
         }
 
     def _flow(self, flow: Flow, unit: str) -> dict[str, object]:
@@ -176,6 +185,10 @@ class _Writer:
             "readings_left_out": event.readings,
             "exact": event.exact,
         }
+
+
+def _ids(line: Line) -> tuple[str, ...]:
+    return tuple(use.id for use in line.factors)
 
 
 def _figure(value: int | str | None, unit: str) -> dict[str, object]:

@@ -9,9 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from shutan_collector.carbon.accountant import scope_of
 from shutan_collector.carbon.lines import Scope
 from shutan_collector.periods import Kind, from_ns, iso
+from shutan_collector.reports.energy.build import report_scope
 from shutan_collector.site.model import Role
 from shutan_collector.units import Unit, decimal_text
 
@@ -58,7 +58,7 @@ def _by_meter(report: Report) -> Table:
     for item in report.meters:
         total = item.energy.total
         unit, _, _ = _SHOWN[item.meter.unit]
-        carbon = _kg(item.carbon_g(report.start_ns, report.end_ns)) if scope_of(item.meter) else ""
+        carbon = _kg(item.carbon_g(report.start_ns, report.end_ns)) if report_scope(item.meter) else ""
         name = f"{'  ' * report.site.depth(item.meter)}{item.meter.name} {item.meter.name_zh}".rstrip()
         table.add_row(
             Text(name), item.meter.carrier.value, _amount(item, total), unit, _share(total), carbon, _marks(item, total)
@@ -87,7 +87,7 @@ def _by_period(report: Report) -> Table:
 
 def _period_kg(report: Report, number: int) -> str:
     """Emission of one period; "≥" where a meter that emits has no value in it."""
-    emitting = [item for item in report.meters if scope_of(item.meter)]
+    emitting = [item for item in report.meters if report_scope(item.meter)]
     parts = [item.period_carbon_g(report.kind, item.energy.periods[number]) for item in emitting]
     return ("≥ " if None in parts else "") + _kg(sum(part or 0 for part in parts))
 
