@@ -29,6 +29,7 @@ REGISTRY = re.compile(r"://[\w.-]*(?:pypi|pythonhosted|npmjs|debian|golang|crate
 MACHINE = re.compile(r"(?<![\w.])/(?:work|farm|root|home/\w+)/")
 LEFT = re.compile(r"(?<!X\.)\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b(?!\.X)")  # XX.XX is a meter's format
 MODULE_LINES = 400
+LONG_BY_DESIGN = {"collector/shutan_collector/evidence/verify.py": 1200}  # docs/adr/0010
 FUNCTION_LINES = 60
 
 
@@ -73,7 +74,7 @@ def test_modules_and_functions_stay_small() -> None:
     found: list[str] = []
     for path in PYTHON:
         text = path.read_text(encoding="utf-8")
-        if text.count("\n") > MODULE_LINES:
+        if text.count("\n") > LONG_BY_DESIGN.get(str(path.relative_to(REPO)), MODULE_LINES):
             found.append(f"{path.relative_to(REPO)}: {text.count(chr(10))} lines")
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

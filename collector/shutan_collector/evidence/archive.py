@@ -1,8 +1,8 @@
 """The canonical stored zip: the same members give the same bytes, on every machine and in every version of Python.
 
-Nothing in the file may vary: members are stored uncompressed and in the order of their names, all dated 1980-01-01,
-with one set of attributes, without extra fields, comments, data descriptors or zip64 records. A reader can therefore build
-the archive again from its members and compare every byte (verify.py does).
+Nothing may vary: members are stored uncompressed and in the order of their names, all dated 1980-01-01, with one set of
+attributes, without extra fields, comments, data descriptors or zip64 records. A reader can therefore build the archive
+again from its members and compare every byte (verify.py does).
 
 Layout (PKWARE APPNOTE 6.3, all integers little-endian):
 
