@@ -14,7 +14,7 @@ from shutan_collector.factors.rows import Factor
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["COLUMNS", "parse_rows"]
+__all__ = ["COLUMNS", "factor_of_row", "parse_rows"]
 
 COLUMNS: Final = (
     "id", "category", "fuel_or_energy", "name_zh", "name_en", "parameter", "value", "unit",
@@ -33,6 +33,18 @@ def parse_rows(text: str, where: str) -> Iterator[Factor]:
         raise FactorError(where, f"the columns must be {','.join(COLUMNS)}")
     for line, row in enumerate(reader, start=2):
         yield _factor(row, f"{where}:{line}")
+
+
+def factor_of_row(row: Mapping[str, str | None], where: str = "factor row") -> Factor:
+    """The row of a "factors" document (see Factor.cells), under the same rules as a line of the file.
+
+    Raises FactorError.
+    """
+    cells = {**row, "fuel_or_energy": row.get("fuel_or_energy") or row.get("subject")}
+    cells.pop("subject", None)
+    if unknown := sorted(set(cells) - set(COLUMNS)):
+        raise FactorError(where, f"unknown columns: {', '.join(unknown)}")
+    return _factor(cells, where)
 
 
 def _factor(row: Mapping[str, str | None], where: str) -> Factor:

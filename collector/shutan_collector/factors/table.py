@@ -14,7 +14,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from shutan_collector.errors import FactorError
-from shutan_collector.factors.file import parse_rows
+from shutan_collector.factors.file import factor_of_row, parse_rows
 from shutan_collector.factors.gwp import GWP_SETS, GwpSet
 from shutan_collector.factors.rows import (
     CARBON_TO_CO2,
@@ -42,11 +42,12 @@ __all__ = [
     "ProcessFactor",
     "ReportingGridFactor",
     "ResidualMixFactor",
+    "factor_of_row",
     "packaged_factors",
 ]
 
-# What a fuel is counted in, by the unit of its calorific value.
-_PER = {"GJ/t": "t", "GJ/1e4Nm3": "1e4Nm3"}
+# Parameters of a fuel; behind "GJ/" stands what it is counted in.
+_FUEL_UNITS = {"ncv": ("GJ/t", "GJ/1e4Nm3"), "carbon_content": ("tC/TJ",), "oxidation_rate": ("%",)}
 # "GB/T 2589-2020 Annex A (same in 2008 edition)": a row belongs to each edition its source names.
 _EDITION = re.compile(r"GB/T 2589-(\d{4})|same in (\d{4}) edition")
 
@@ -114,10 +115,8 @@ class FactorTable:
 
     def fuel(self, family: str, fuel: str, day: date) -> FuelFactors:
         """Default NCV, carbon content and oxidation rate of a fuel; all of one family, valid on that day."""
-        ncv = self._fuel_row(family, fuel, "ncv", tuple(_PER), day)
-        carbon_content = self._fuel_row(family, fuel, "carbon_content", ("tC/TJ",), day)
-        oxidation_rate = self._fuel_row(family, fuel, "oxidation_rate", ("%",), day)
-        return FuelFactors(family, _PER[ncv.unit], ncv, carbon_content, oxidation_rate)
+        ncv, carbon_content, oxidation_rate = (self.fuel_parameter(family, fuel, name, day) for name in _FUEL_UNITS)
+        return FuelFactors(family, ncv.unit.removeprefix("GJ/"), ncv, carbon_content, oxidation_rate)
 
     def gas_fuel(self, family: str, fuel: str, day: date) -> FuelFactors:
         """The same for a fuel that must be a gas counted in 1e4 Nm3."""
@@ -193,7 +192,8 @@ class FactorTable:
         _expect(row, (unit,))
         return row, years[1] < year
 
-    def _fuel_row(self, family: str, fuel: str, parameter: str, units: tuple[str, ...], day: date) -> Factor:
+    def fuel_parameter(self, family: str, fuel: str, parameter: str, day: date) -> Factor:
+        """One default of a fuel: "ncv", "carbon_content" or "oxidation_rate", of one family, valid on that day."""
         named = f"{family} {fuel} {parameter}"
         candidates = self._of_subject.get(("combustion", fuel, parameter), [])
         rows = [row for row in candidates if row.id.startswith(f"{family}-")]
@@ -201,7 +201,7 @@ class FactorTable:
             other = ", ".join(row.id for row in candidates) or "no family has it"
             raise FactorError(named, f"no such factor in the table; other families are not mixed in ({other})")
         row = _single(rows, named, day, "; choose another fuel_family")
-        _expect(row, units)
+        _expect(row, _FUEL_UNITS[parameter])
         return row
 
     def _one(self, kind: tuple[str, str, str], units: tuple[str, ...], day: date) -> Factor:
