@@ -6,6 +6,7 @@ CollectorError              where, reason; str() is one line for a person
 │   └── SeriesFileError     tell a person: the malformed rows of a readings file at once
 ├── SiteError               tell a person: every mistake of a site.toml at once
 ├── ActivityError           tell a person: every mistake of the activity files at once
+├── ClaimError              tell a person: certificates or contracts claimed twice, beyond use or out of their time
 ├── ControlError            tell a person: every mistake of a budget, of allowance data or of deadlines at once
 ├── LedgerError             tell a person: the ledger refuses: period, certificate, meter, version, a broken chain
 │   └── IncompleteError     tell a person: every meter that keeps a period from closing at once
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "ActivityError",
+    "ClaimError",
     "CollectorError",
     "ControlError",
     "EvidenceError",
@@ -104,6 +106,10 @@ class SiteError(_ManyError):
 
 class ActivityError(_ManyError):
     """All mistakes of a folder of activity files; a problem's key is "file:sheet:row column"."""
+
+
+class ClaimError(_ManyError):
+    """Every certificate and contract that a period may not claim; a problem's key is the row, "certificate/<key>"."""
 
 
 class ControlError(_ManyError):
