@@ -1,43 +1,43 @@
-"""Standard-coal coefficients (折标准煤系数) of what a site consumes, with where each comes from.
+"""Standard coal (折标准煤) of one meter or one bought fuel, with where its coefficient comes from.
 
-A measured net calorific value beats the table: p = NCV / 29.3076 MJ per kgce. Where GB/T 2589 prints a range (natural
-gas), the calorific value of the site's fuel family decides, and the row says so. Electricity is taken at its calorific
-equivalent (当量值); the primary equivalent (等价值) stands beside it and is never mixed in.
+The rules are those of energy/coal.py: an own net calorific value beats GB/T 2589, and where the standard prints a
+range the site model chooses a row. What has no coefficient is told with the reason, and is in no sum.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from shutan_collector.activity.kinds import days_of
+from shutan_collector.energy.coal import Edition, OwnNcv, coal_equivalent
 from shutan_collector.errors import FactorError
 from shutan_collector.factors.measured import fuel_values
 from shutan_collector.reports.table import Both
-from shutan_collector.site.model import Carrier
-from shutan_collector.units import Unit
+from shutan_collector.site.model import Carrier, Role
 
 if TYPE_CHECKING:
-    from datetime import date
     from fractions import Fraction
 
     from shutan_collector.accounting.summary import MonthSummary
-    from shutan_collector.factors.rows import Factor
     from shutan_collector.factors.table import FactorTable
-    from shutan_collector.site.model import Meter
+    from shutan_collector.site.model import Meter, Site
 
-__all__ = ["EDITION", "Coefficient", "Missing", "fuel_coefficient", "meter_coefficient"]
+__all__ = ["EDITION", "Coal", "Missing", "fuel_coal", "meter_coal"]
 
-EDITION: Final = "2020"  # of GB/T 2589
+EDITION: Final = Edition.GBT_2589_2020
 _STANDARD_COAL: Final = "TCE-SC-NCV"
-_HEAT: Final = "heat"
-_MJ_PER_GJ: Final = 1000
+_GAS_UNIT: Final = "1e4Nm3"
+_NM3_PER_WAN: Final = 10_000
+_KG_PER_T: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Coefficient:
-    """kgce per `unit`, exact; `source` names the factor rows or the measured batches."""
+class Coal:
+    """Standard coal of a quantity: kgce in all, the coefficient as printed in `unit` (kgce/kWh), and its source."""
 
     kgce: Fraction
+    coefficient: Fraction
     unit: str
     source: str
 
@@ -49,72 +49,71 @@ class Missing:
     reason: Both
 
 
-def meter_coefficient(
-    month: MonthSummary, meter: Meter, table: FactorTable, days: tuple[date, date]
-) -> Coefficient | Missing:
-    """Coefficient per report unit of a meter (`carriers.report_quantity`): 万kWh, 万Nm3, t, GJ."""
-    match meter.carrier:
-        case Carrier.ELECTRICITY | Carrier.PV:
-            found: Coefficient | Missing = _of_row(table.coal("electricity", EDITION, days[1]), 10_000, "万kWh")
-        case Carrier.NATURAL_GAS:
-            found = fuel_coefficient(month, "natural_gas", "1e4Nm3", table, days)
-        case Carrier.STEAM | Carrier.HEAT:
-            found = _of_heat(meter, table.coal(_HEAT, EDITION, days[1]))
-        case Carrier.WATER:
-            found = _of_row(table.coal("fresh_water", EDITION, days[1]), 1, "t")
-        case Carrier.DIESEL:
-            found = _by_volume(month, meter, table, days)
-        case Carrier.COAL:
-            found = Missing(
-                Both("煤种未知，按购进单据折标", "a meter does not know the kind of coal; see the documents")
-            )
-        case Carrier.COMPRESSED_AIR:
-            found = Missing(Both("自产耗能工质不计入综合能耗", "a medium made on site is not counted again"))
-    return found
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    value: int | None
+    exact: bool = True
+    estimated: bool = False
 
 
-def fuel_coefficient(
-    month: MonthSummary, fuel: str, unit: str, table: FactorTable, days: tuple[date, date]
-) -> Coefficient | Missing:
-    """Coefficient per "t" or "1e4Nm3" of a fuel: measured, else GB/T 2589, else the fuel family's calorific value."""
-    batches = [batch for batch in month.book.fuel_qualities if batch.fuel == fuel]
-    measured = any(batch.start <= days[1] and days[0] <= batch.end for batch in batches)
-    shown = "万Nm3" if unit == "1e4Nm3" else unit
+def meter_coal(month: MonthSummary, meter: Meter, value: int, table: FactorTable) -> Coal | Missing:
+    """Standard coal of a count of a meter's steps, by calorific equivalent (当量值), wherever the meter stands."""
+    as_bought = replace(meter, role=Role.ENTRY, parent="")
     try:
-        if not measured:
-            try:
-                row = table.coal(fuel, EDITION, days[1])
-            except FactorError:
-                pass  # a range or nothing: the calorific value decides
-            else:
-                return _of_row(row, 10_000 if unit == "1e4Nm3" else 1000, shown)
-        ncv = fuel_values(table, month.site.fuel_family, fuel, days, batches).ncv
+        total = coal_equivalent(
+            replace(month.site, meters=(as_bought,)),
+            {meter.id: _Figure(value)},
+            table,
+            days_of(month.period)[1],
+            edition=EDITION,
+            own=_own(month, meter.carrier, table),
+        )
     except FactorError as error:
-        return Missing(Both(f"缺少因子：{error.where}", str(error)))
-    standard = table.by_id(_STANDARD_COAL)
-    name = f"{ncv.row.id} / {standard.id}" if ncv.row else f"NCV {', '.join(ncv.batches)} / {standard.id}"
-    return Coefficient(ncv.value * _MJ_PER_GJ / standard.value, shown, name)
+        return Missing(Both("无折标系数", str(error)))
+    line = total.lines[0]
+    return Coal(line.kgce, line.coefficient, f"kgce/{line.unit}", line.source)
 
 
-def _of_heat(meter: Meter, row: Factor) -> Coefficient | Missing:
-    """Heat in GJ, or steam by mass: 1 t of steam at h kJ/kg holds h MJ."""
-    if meter.unit is Unit.KJ:
-        return _of_row(row, _MJ_PER_GJ, "GJ")
-    if meter.enthalpy_kj_per_kg is None:
-        return Missing(Both("缺少蒸汽焓值", "the enthalpy of the steam is not stated"))
-    return Coefficient(row.value * meter.enthalpy_kj_per_kg, "t", row.id)
+def fuel_coal(month: MonthSummary, fuel: str, quantity: Fraction, unit: str, table: FactorTable) -> Coal | Missing:
+    """Standard coal of a fuel by documents; unit "t" or "1e4Nm3"."""
+    days = days_of(month.period)
+    each = _NM3_PER_WAN if unit == _GAS_UNIT else _KG_PER_T
+    printed = "kgce/m3" if unit == _GAS_UNIT else "kgce/kg"
+    try:
+        ncv = _measured_ncv(month, fuel, table)
+        if ncv is not None:
+            coefficient = ncv[0] * 1000 / each / table.by_id(_STANDARD_COAL).value
+            return Coal(quantity * each * coefficient, coefficient, printed, f"NCV {ncv[1]} / {_STANDARD_COAL}")
+        row = table.coal(_chosen(month.site, fuel), EDITION, days[1])
+    except FactorError as error:
+        return Missing(Both("无折标系数", str(error)))
+    if row.unit != printed:
+        return Missing(Both("折标系数单位不符", f"{row.id} is in {row.unit}, the documents need {printed}"))
+    return Coal(quantity * each * row.value, row.value, printed, row.id)
 
 
-def _by_volume(month: MonthSummary, meter: Meter, table: FactorTable, days: tuple[date, date]) -> Coefficient | Missing:
-    """Liquid fuel metered in m3: kg/L is t/m3, so the coefficient per tonne times the density."""
-    if meter.density_kg_per_l is None:
-        return Missing(Both("缺少密度", "the density of the fuel is not stated"))
-    per_tonne = fuel_coefficient(month, meter.carrier.value, "t", table, days)
-    if isinstance(per_tonne, Missing):
-        return per_tonne
-    return Coefficient(per_tonne.kgce * meter.density_kg_per_l, "m3", per_tonne.source)
+def _own(month: MonthSummary, carrier: Carrier, table: FactorTable) -> tuple[OwnNcv, ...]:
+    """The measured calorific value of a metered fuel, where its batches state one."""
+    found = _measured_ncv(month, carrier.value, table)
+    if found is None:
+        return ()
+    value, batches, unit = found
+    gas = unit == f"GJ/{_GAS_UNIT}"
+    # GJ per 1e4 m3 is a tenth of that in MJ per m3; GJ per t is MJ per kg.
+    return (OwnNcv(carrier, value / 10 if gas else value, "m3" if gas else "kg", f"NCV {batches}"),)
 
 
-def _of_row(row: Factor, units: int, unit: str) -> Coefficient:
-    """A row's kgce per kWh, kg, m3 or MJ as kgce per report unit."""
-    return Coefficient(row.value * units, unit, row.id)
+def _measured_ncv(month: MonthSummary, fuel: str, table: FactorTable) -> tuple[Fraction, str, str] | None:
+    """NCV, its batches and its unit; None if no batch of the month states one."""
+    days = days_of(month.period)
+    batches = [row for row in month.book.fuel_qualities if row.fuel == fuel]
+    if not any(batch.start <= days[1] and days[0] <= batch.end for batch in batches):
+        return None
+    ncv = fuel_values(table, month.site.fuel_family, fuel, days, batches).ncv
+    return None if ncv.row is not None else (ncv.value, ", ".join(ncv.batches), ncv.unit)
+
+
+def _chosen(site: Site, fuel: str) -> str:
+    """The row that the site model chooses for a carrier, else the fuel itself."""
+    rows = {carrier.value: row for carrier, row in site.coal_rows}
+    return rows.get(fuel, fuel)

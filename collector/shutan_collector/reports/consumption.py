@@ -9,20 +9,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
 from shutan_collector.accounting.summary import YearSummary
 from shutan_collector.activity.kinds import days_of
 from shutan_collector.activity.rows import Direction, HeatForm
 from shutan_collector.factors.table import packaged_factors
 from shutan_collector.reports.carriers import CARRIER_NAMES, report_quantity
-from shutan_collector.reports.coefficient import EDITION, Coefficient, Missing, fuel_coefficient, meter_coefficient
+from shutan_collector.reports.coefficient import EDITION, Coal, Missing, fuel_coal, meter_coal
 from shutan_collector.reports.table import Both
 from shutan_collector.site.model import Carrier, Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import date
 
     from shutan_collector.accounting.summary import MonthSummary
     from shutan_collector.activity.rows import HeatPurchase
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CarrierUse", "Consumption", "consumption"]
 
+_MJ_PER_GJ: Final = 1000
 _KG_PER_T: Final = 1000
 _KWH_PER_WAN: Final = 10_000
 _WATER_C: Final = 20  # reference temperature of hot water in the accounting guidelines
@@ -42,7 +42,7 @@ class CarrierUse:
     """One carrier over a period; quantities in `unit`, None where they are not known.
 
     opening, closing   stocks; None for what comes through a pipe or wire
-    coefficient        kgce per unit; over several months the mean that their tce came from; None = missing
+    coefficient        in `coefficient_unit` (kgce/kWh); None if it is missing, or was not the same in all months
     tce                calorific (当量值); None = not computed, and `missing` says why
     tce_primary        electricity by primary equivalent (等价值), other carriers as tce; None = not stated
     non_fossil         made from wind, sun or water on site
@@ -58,12 +58,19 @@ class CarrierUse:
     closing: Fraction | None
     used: Fraction | None
     coefficient: Fraction | None
+    coefficient_unit: str
     coefficient_source: str
     tce: Fraction | None
     tce_primary: Fraction | None
     missing: Both | None
     electric: bool
     non_fossil: bool
+
+
+class _Coefficient(TypedDict):
+    coefficient: Fraction | None
+    coefficient_unit: str
+    coefficient_source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,42 +121,37 @@ def consumption(summary: MonthSummary | YearSummary, factors: FactorTable | None
 
 
 def _of_month(month: MonthSummary, table: FactorTable) -> Iterator[CarrierUse]:
-    days = days_of(month.period)
-    groups: dict[object, list[Meter]] = {}
+    groups: dict[tuple[Carrier, str], list[Meter]] = {}
     role_of = {meter.id: meter.role for meter in month.site.meters}
     for meter in month.site.tree():
         if role_of.get(meter.parent) is meter.role:
             continue  # a meter behind one of the same role is counted by that one
         if meter.role is Role.ENTRY or (meter.role is Role.GENERATION and meter.carrier is Carrier.PV):
-            groups.setdefault(_alike(meter), []).append(meter)
+            groups.setdefault((meter.carrier, report_quantity(meter, 0).unit), []).append(meter)
     exported = [meter for meter in month.site.meters if meter.role is Role.EXPORT]
     metered: set[str] = set()
-    for kind, meters in groups.items():
-        carrier = meters[0].carrier.value
-        key = carrier if carrier not in metered else f"{carrier}/{meters[0].id}"
-        metered.add(carrier)
-        out = [meter for meter in exported if _alike(meter) == kind]
-        yield _metered(month, key, meters, out, meter_coefficient(month, meters[0], table, days))
+    for (carrier, unit), meters in groups.items():
+        key = carrier.value if carrier.value not in metered else f"{carrier.value}/{unit}"
+        metered.add(carrier.value)
+        out = [meter for meter in exported if (meter.carrier, report_quantity(meter, 0).unit) == (carrier, unit)]
+        yield _metered(month, key, meters, out, table)
     for fuel in sorted({item.fuel for item in month.book.fuel_movements} - metered):
-        yield _by_stock(month, fuel, table, days)
+        yield _by_stock(month, fuel, table)
     if month.book.heat_purchases:
-        yield _heat(month, table, days)
-
-
-def _alike(meter: Meter) -> object:
-    """What meters must share to be added up under one coefficient."""
-    return (meter.carrier, report_quantity(meter, 0).unit, meter.enthalpy_kj_per_kg, meter.density_kg_per_l)
+        yield _heat(month, table)
 
 
 def _metered(
-    month: MonthSummary, key: str, meters: list[Meter], exported: list[Meter], coefficient: Coefficient | Missing
+    month: MonthSummary, key: str, meters: list[Meter], exported: list[Meter], table: FactorTable
 ) -> CarrierUse:
-    carrier = meters[0].carrier
-    came, unit = _sum(month, meters)
-    out, _ = _sum(month, exported)
-    used = None if came is None or out is None else came - out
+    carrier, unit = meters[0].carrier, report_quantity(meters[0], 0).unit
+    came, out = _sum(month, meters), _sum(month, exported)
+    coals = [_coal(month, meter, table) for meter in (*meters, *exported)]
+    lacking = next((coal.reason for coal in coals if isinstance(coal, Missing)), None)
+    known = [coal for coal in coals if isinstance(coal, Coal)]
+    signs = [1] * len(meters) + [-1] * len(exported)
+    kgce = sum((coal.kgce * sign for coal, sign in zip(known, signs, strict=False)), Fraction())
     pv = carrier is Carrier.PV
-    lacking = None if used is not None else Both("表底缺失", "a register at an end of the period is missing")
     item = CarrierUse(
         key=key,
         name=CARRIER_NAMES[carrier],
@@ -159,86 +161,104 @@ def _metered(
         generated=came or Fraction() if pv else Fraction(),
         handed_out=out or Fraction(),
         closing=None,
-        used=used,
-        coefficient=None,
-        coefficient_source="",
-        tce=None,
+        used=None if came is None or out is None else came - out,
+        **_coefficient(known),
+        tce=None if lacking else kgce / _KG_PER_T,
         tce_primary=None,
         missing=lacking,
         electric=carrier in {Carrier.ELECTRICITY, Carrier.PV},
         non_fossil=pv,
     )
-    return _valued(month, item, coefficient)
+    return _with_primary(month, item)
 
 
-def _sum(month: MonthSummary, meters: list[Meter]) -> tuple[Fraction | None, str]:
-    """Quantities of some meters in the report unit; None if one of them has no value."""
-    total, unit, known = Fraction(), "", True
+def _coal(month: MonthSummary, meter: Meter, table: FactorTable) -> Coal | Missing:
+    use = month.meter(meter.id)
+    if use is None or use.value is None:
+        return Missing(Both(f"{meter.id} 期初或期末缺表底", f"{meter.id} lacks a register at an end of the period"))
+    return meter_coal(month, meter, use.value, table)
+
+
+def _sum(month: MonthSummary, meters: list[Meter]) -> Fraction | None:
+    """Quantities of meters of one carrier in the report unit; None if one of them has no value."""
+    total = Fraction()
     for meter in meters:
         use = month.meter(meter.id)
-        value = use.value if use else None
-        quantity = report_quantity(meter, value or 0)
-        total, unit, known = total + quantity.value, quantity.unit, known and value is not None
-    return (total if known else None), unit
+        if use is None or use.value is None:
+            return None
+        total += report_quantity(meter, use.value).value
+    return total
 
 
-def _by_stock(month: MonthSummary, fuel: str, table: FactorTable, days: tuple[date, date]) -> CarrierUse:
+def _coefficient(coals: list[Coal]) -> _Coefficient:
+    """The coefficient that all have in common, and all sources."""
+    same = {(coal.coefficient, coal.unit) for coal in coals}
+    value, unit = next(iter(same)) if len(same) == 1 else (None, "")
+    sources = "; ".join(dict.fromkeys(coal.source for coal in coals))
+    return {"coefficient": value, "coefficient_unit": unit, "coefficient_source": sources}
+
+
+def _by_stock(month: MonthSummary, fuel: str, table: FactorTable) -> CarrierUse:
     """What the stocks say was used: opening + purchase - closing - transfer_out."""
     rows = [item for item in month.book.fuel_movements if item.fuel == fuel]
     moved = {
         direction: sum((item.quantity for item in rows if item.direction is direction), Fraction())
         for direction in Direction
     }
-    unit = rows[0].unit
-    coefficient = fuel_coefficient(month, fuel, unit, table, days)
-    names = [row for row in table if row.subject == fuel and row.category in {"standard_coal", "combustion"}]
     out = moved[Direction.TRANSFER_OUT]
-    item = CarrierUse(
-        key=fuel,
-        name=Both(names[0].name_zh, names[0].name_en) if names else Both("", fuel),
-        unit="万Nm3" if unit == "1e4Nm3" else unit,
-        opening=moved[Direction.OPENING_STOCK],
-        purchased=moved[Direction.PURCHASE],
-        generated=Fraction(),
-        handed_out=out,
-        closing=moved[Direction.CLOSING_STOCK],
-        used=moved[Direction.OPENING_STOCK] + moved[Direction.PURCHASE] - moved[Direction.CLOSING_STOCK] - out,
-        coefficient=None,
-        coefficient_source="",
-        tce=None,
-        tce_primary=None,
-        missing=None,
-        electric=False,
-        non_fossil=False,
+    used = moved[Direction.OPENING_STOCK] + moved[Direction.PURCHASE] - moved[Direction.CLOSING_STOCK] - out
+    coal = fuel_coal(month, fuel, used, rows[0].unit, table)
+    names = [row for row in table if row.subject == fuel and row.category in {"standard_coal", "combustion"}]
+    return _of_coal(
+        coal,
+        CarrierUse(
+            key=fuel,
+            name=Both(names[0].name_zh, names[0].name_en) if names else Both("", fuel),
+            unit="万Nm3" if rows[0].unit == "1e4Nm3" else rows[0].unit,
+            opening=moved[Direction.OPENING_STOCK],
+            purchased=moved[Direction.PURCHASE],
+            generated=Fraction(),
+            handed_out=out,
+            closing=moved[Direction.CLOSING_STOCK],
+            used=used,
+            **_coefficient([]),
+            tce=None,
+            tce_primary=None,
+            missing=None,
+            electric=False,
+            non_fossil=False,
+        ),
     )
-    return _valued(month, item, coefficient)
 
 
-def _heat(month: MonthSummary, table: FactorTable, days: tuple[date, date]) -> CarrierUse:
+def _heat(month: MonthSummary, table: FactorTable) -> CarrierUse:
     """Heat bought by documents, GJ; hot water above 20 °C as the accounting guidelines count it."""
     amounts = [_heat_gj(row) for row in month.book.heat_purchases]
-    known = None not in amounts
     total = sum((amount for amount in amounts if amount is not None), Fraction())
-    row = table.coal("heat", EDITION, days[1])
-    item = CarrierUse(
-        key="heat_purchase",
-        name=Both("外购热力", "bought heat"),
-        unit="GJ",
-        opening=None,
-        purchased=total,
-        generated=Fraction(),
-        handed_out=Fraction(),
-        closing=None,
-        used=total if known else None,
-        coefficient=None,
-        coefficient_source="",
-        tce=None,
-        tce_primary=None,
-        missing=None if known else Both("热量资料不全", "heat, or mass with enthalpy or temperature, is missing"),
-        electric=False,
-        non_fossil=False,
+    row = table.coal("heat", EDITION, days_of(month.period)[1])
+    coal: Coal | Missing = Coal(total * _MJ_PER_GJ * row.value, row.value, row.unit, row.id)
+    if None in amounts:
+        coal = Missing(Both("热量资料不全", "heat, or mass with enthalpy or temperature, is missing"))
+    return _of_coal(
+        coal,
+        CarrierUse(
+            key="heat_purchase",
+            name=Both("外购热力", "bought heat"),
+            unit="GJ",
+            opening=None,
+            purchased=total,
+            generated=Fraction(),
+            handed_out=Fraction(),
+            closing=None,
+            used=None if None in amounts else total,
+            **_coefficient([]),
+            tce=None,
+            tce_primary=None,
+            missing=None,
+            electric=False,
+            non_fossil=False,
+        ),
     )
-    return _valued(month, item, Coefficient(row.value * 1000, "GJ", row.id))
 
 
 def _heat_gj(row: HeatPurchase) -> Fraction | None:
@@ -253,36 +273,35 @@ def _heat_gj(row: HeatPurchase) -> Fraction | None:
     )
 
 
-def _valued(month: MonthSummary, item: CarrierUse, coefficient: Coefficient | Missing) -> CarrierUse:
-    if isinstance(coefficient, Missing):
-        return replace(item, missing=coefficient.reason)
-    tce = None if item.used is None else item.used * coefficient.kgce / _KG_PER_T
-    primary = month.site.electricity_primary_kgce_per_kwh
-    tce_primary = tce
-    if item.electric:
-        known = None if primary is None or item.used is None else item.used * primary.kgce_per_kwh
-        tce_primary = None if known is None else known * _KWH_PER_WAN / _KG_PER_T
-    return replace(
-        item, coefficient=coefficient.kgce, coefficient_source=coefficient.source, tce=tce, tce_primary=tce_primary
-    )
+def _of_coal(coal: Coal | Missing, item: CarrierUse) -> CarrierUse:
+    if isinstance(coal, Missing):
+        return replace(item, missing=coal.reason)
+    return replace(item, **_coefficient([coal]), tce=coal.kgce / _KG_PER_T, tce_primary=coal.kgce / _KG_PER_T)
+
+
+def _with_primary(month: MonthSummary, item: CarrierUse) -> CarrierUse:
+    """Electricity by primary equivalent, where the site model states it; anything else by its own coefficient."""
+    if not item.electric:
+        return replace(item, tce_primary=item.tce)
+    stated = month.site.electricity_primary_kgce_per_kwh
+    known = None if stated is None or item.used is None else item.used * stated.kgce_per_kwh
+    return replace(item, tce_primary=None if known is None else known * _KWH_PER_WAN / _KG_PER_T)
 
 
 def _added(before: CarrierUse, item: CarrierUse) -> CarrierUse:
     """Two months of one carrier: flows add up, the first opening and the last closing stock stay."""
-    tce, used = _plus(before.tce, item.tce), _plus(before.used, item.used)
-    same = before.coefficient == item.coefficient
-    mean = before.coefficient if same else None if tce is None or not used else tce * _KG_PER_T / used
-    sources = dict.fromkeys([*before.coefficient_source.split("; "), item.coefficient_source])
+    same = (before.coefficient, before.coefficient_unit) == (item.coefficient, item.coefficient_unit)
+    sources = dict.fromkeys([*before.coefficient_source.split("; "), *item.coefficient_source.split("; ")])
     return replace(
         item,
         opening=before.opening,
         purchased=before.purchased + item.purchased,
         generated=before.generated + item.generated,
         handed_out=before.handed_out + item.handed_out,
-        used=used,
-        coefficient=mean,
-        coefficient_source="; ".join(sources),
-        tce=tce,
+        used=_plus(before.used, item.used),
+        coefficient=item.coefficient if same else None,
+        coefficient_source="; ".join(name for name in sources if name),
+        tce=_plus(before.tce, item.tce),
         tce_primary=_plus(before.tce_primary, item.tce_primary),
         missing=before.missing or item.missing,
     )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from shutan_collector.accounting.summary import Emission, MonthSummary, YearSummary
 
 __all__ = [
-    "CATEGORY_NAMES", "METHODS", "SCOPE_NAMES", "Method", "SourceEmission", "by_source", "market_based",
+    "CATEGORY_NAMES", "METHODS", "SCOPE_NAMES", "Method", "SourceEmission", "by_source",
     "source_name", "total_g",
 ]  # fmt: skip
 
@@ -96,11 +96,6 @@ def by_source(summary: MonthSummary | YearSummary) -> tuple[SourceEmission, ...]
 def total_g(summary: MonthSummary | YearSummary, method: Scope) -> int:
     """Scopes 1 and 2 by one method, grams of CO2 equivalent."""
     return sum(summary.emission_g(scope) for scope in (Scope.SCOPE_1, Scope.SCOPE_2_HEAT, method))
-
-
-def market_based(summary: MonthSummary | YearSummary) -> bool:
-    """Whether market-based figures exist."""
-    return any(item.scope is Scope.SCOPE_2_MARKET for item in summary.emissions)
 
 
 def source_name(summary: MonthSummary | YearSummary, source: str) -> Both:

@@ -12,9 +12,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from shutan_collector.accounting.summary import YearSummary
-from shutan_collector.activity.kinds import days_of
-from shutan_collector.reports.carriers import CARRIER_NAMES, report_quantity
-from shutan_collector.reports.coefficient import Missing, meter_coefficient
+from shutan_collector.reports.carriers import CARRIER_NAMES
+from shutan_collector.reports.coefficient import Missing, meter_coal
 from shutan_collector.reports.plots.sankey import Band, Node, draw_sankey
 from shutan_collector.reports.table import Both
 from shutan_collector.site.model import Carrier, Role
@@ -86,10 +85,10 @@ def draw_flow(flow: EnergyFlow, family: str) -> str:
 
 def _tce(month: MonthSummary, meter: Meter, factors: FactorTable) -> Fraction | None:
     use = month.meter(meter.id)
-    coefficient = meter_coefficient(month, meter, factors, days_of(month.period))
-    if use is None or use.value is None or isinstance(coefficient, Missing):
+    if use is None or use.value is None:
         return None
-    return report_quantity(meter, use.value).value * coefficient.kgce / _KG_PER_T
+    coal = meter_coal(month, meter, use.value, factors)
+    return None if isinstance(coal, Missing) else coal.kgce / _KG_PER_T
 
 
 class _Builder:
