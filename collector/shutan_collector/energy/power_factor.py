@@ -34,15 +34,15 @@ class PowerFactor:
         return Fraction(self.active_wh**2, apparent) if apparent else None
 
     def text(self, places: int = 3) -> str:
-        """Power factor in decimals, rounded to the nearest, half to even; "" where nothing passed."""
+        """Power factor in decimals, rounded to the nearest; "" where nothing passed."""
         squared = self.squared
         if squared is None:
             return ""
         scale = 10**places
         below = isqrt(squared.numerator * scale**2 // squared.denominator)
-        # The root lies above the middle of two steps if its square does: (2·below + 1)² / 4.
-        beyond = 4 * squared * scale**2 - (2 * below + 1) ** 2
-        nearest = below + 1 if beyond > 0 or (beyond == 0 and below % 2) else below
+        # The root lies above the middle of two steps if its square does: (2·below + 1)² / 4. It never lies on it: a
+        # rational cosine is a leg over a hypotenuse, and the hypotenuse of whole numbers without common factor is odd.
+        nearest = below + (4 * squared * scale**2 > (2 * below + 1) ** 2)
         whole, fraction = divmod(nearest, scale)
         return f"{whole}.{fraction:0{places}d}" if places else str(whole)
 
