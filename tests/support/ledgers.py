@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Protocol
+from typing import Any, Protocol
 
 import psycopg
 
@@ -54,20 +54,21 @@ def behind_its_back(url: str) -> Generator[Sql]:
         yield connection
 
 
-HOUR_NS = 3_600_000_000_000
+DAY_NS = 86_400_000_000_000
 
 
 @dataclass(frozen=True)
 class MonthPlan:
     """What a made-up month is built from.
 
-    energy_wh    consumption of the entry meter per hour        hours   hours of the month that have passed
+    energy_wh    consumption of the entry meter per day         days      days of the month that have passed; None = all
     claims       keys of certificates claimed                   declared  the entry meter's missing end is declared
+    ef           grid factor, kg CO2/kWh
     """
 
     period: str = "2025-06"
-    energy_wh: int = 123_600
-    hours: int | None = None
+    energy_wh: int = 2_966_400
+    days: int | None = None
     claims: tuple[str, ...] = ()
     declared: bool = False
     ef: str = "0.1564"
@@ -78,94 +79,92 @@ class MonthPlan:
         return at(f"{self.period}-01")
 
     @property
-    def hourly_g(self) -> int:
+    def daily_g(self) -> int:
         """Emission of one line."""
         return round(Fraction(self.energy_wh) * Fraction(self.ef))
 
     @property
     def length(self) -> int:
-        """Hours of the whole month."""
+        """Days of the whole month."""
         year, month = map(int, self.period.split("-"))
-        return monthrange(year, month)[1] * 24
+        return monthrange(year, month)[1]
 
 
-def readings(plan: MonthPlan, meter: str, per_hour: int, hours: int) -> JsonObject:
-    """A readings document of constant consumption over the first hours of the month."""
-    boundaries: list[list[int] | None] = [[plan.start_ns + n * HOUR_NS, n, n] for n in range(hours + 1)]
+def readings(plan: MonthPlan, meter: str, per_day: int, days: int) -> JsonObject:
+    """A readings document of constant consumption over the first days of the month; its boundaries are days."""
+    boundaries: list[list[int] | None] = [[plan.start_ns + n * DAY_NS, n, n] for n in range(days + 1)]
     return {
         "schema": "shutan.readings/1",
         "meter": meter,
         "unit": "Wh",
         "instruments": [{"source": f"n01/{meter}", "ct": "40", "pt": "1"}],
-        "t_ns": [plan.start_ns + n * HOUR_NS for n in range(hours + 1)],
-        "register": [n * per_hour for n in range(hours + 1)],
-        "instrument": [0] * (hours + 1),
+        "t_ns": [plan.start_ns + n * DAY_NS for n in range(days + 1)],
+        "register": [n * per_day for n in range(days + 1)],
+        "instrument": [0] * (days + 1),
         "breaks": [],
-        "boundaries": boundaries + [None] * (plan.length - hours),
-        "flows": [[n, n + 1, per_hour, 4, 4] for n in range(hours)],
+        "boundaries": boundaries + [None] * (plan.length - days),
+        "flows": [[n, n + 1, per_day, 96, 96] for n in range(days)],
         "declared_missing": ["declared_missing/d1"] if plan.declared and meter == "m-entry" else [],
-        "fingerprint": [
-            [f"{plan.period}-{n // 24 + 1:02d}", 24, per_hour * sum(range(n, n + 24)), 0] for n in range(0, hours, 24)
-        ],
+        "fingerprint": [[f"{plan.period}-{n + 1:02d}", 96, per_day * n, 4_104_000_000] for n in range(days)],
     }
 
 
-def lines(plan: MonthPlan, hours: int) -> JsonObject:
-    """A lines document: one line per hour of the entry meter."""
+def lines(plan: MonthPlan, days: int) -> JsonObject:
+    """A lines document: one line per day of the entry meter."""
     source = "meter:m-entry"
     return {
         "schema": "shutan.lines/1",
         "lines": [
             {
-                "id": f"{source}|scope2_location|{plan.start_ns + n * HOUR_NS}",
+                "id": f"{source}|scope2_location|{plan.start_ns + n * DAY_NS}",
                 "source": source,
                 "scope": "scope2_location",
                 "category": "electricity",
                 "gas": "co2",
-                "start_ns": plan.start_ns + n * HOUR_NS,
-                "end_ns": plan.start_ns + (n + 1) * HOUR_NS,
+                "start_ns": plan.start_ns + n * DAY_NS,
+                "end_ns": plan.start_ns + (n + 1) * DAY_NS,
                 "inputs": [["energy", str(plan.energy_wh), "Wh"]],
                 "factors": [["ef", "GRID-CN-SC-2023"]],
                 "formula": "electricity.average/1",
                 "flow": n,
                 "activities": [],
                 "marks": ["provisional"],
-                "gas_g": plan.hourly_g,
-                "co2e_g": plan.hourly_g,
+                "gas_g": plan.daily_g,
+                "co2e_g": plan.daily_g,
             }
-            for n in range(hours)
+            for n in range(days)
         ],
         "unvalued": [],
     }
 
 
-def month(plan: MonthPlan | None = None, **changes: object) -> PeriodDocuments:
+def month(plan: MonthPlan | None = None, **changes: Any) -> PeriodDocuments:
     """The documents of a made-up month: two meters, one of them with carbon."""
     plan = replace(plan or MonthPlan(), **changes)
-    hours = plan.length if plan.hours is None else plan.hours
-    body = lines(plan, hours)
-    grams = plan.hourly_g * hours
+    days = plan.length if plan.days is None else plan.days
+    body = lines(plan, days)
+    grams = plan.daily_g * days
     declared = [{"key": "d1", "meter": "m-entry", "method": "none", "person": "曾工", "reason": "断电"}]
-    by_source = {"meter:m-entry|scope2_location": grams} if hours else {}
+    by_source = {"meter:m-entry|scope2_location": grams} if days else {}
     documents: dict[str, JsonObject] = {
         "activities/declared_missing": {"schema": "shutan.activities/1", "rows": declared if plan.declared else []},
         "claims": {"schema": "shutan.claims/1", "claims": [[key, 1_000_000, plan.period] for key in plan.claims]},
         "factors": {"schema": "shutan.factors/1", "rows": [{"id": "GRID-CN-SC-2023", "value": plan.ef}]},
         "lines/meter:m-entry": body,
-        "readings/m-entry": readings(plan, "m-entry", plan.energy_wh, hours),
-        "readings/m-sub": readings(plan, "m-sub", 1000, plan.length),
+        "readings/m-entry": readings(plan, "m-entry", plan.energy_wh, days),
+        "readings/m-sub": readings(plan, "m-sub", 24_000, plan.length),
         "site": {"schema": "shutan.site/1", "zone": "Asia/Shanghai", "text": "[site]\n"},
         "totals": {
             "schema": "shutan.totals/1",
             "period": plan.period,
             "complete": True,
             "provisional": True,
-            "by_scope": {"scope2_location": grams} if hours else {},
+            "by_scope": {"scope2_location": grams} if days else {},
             "by_source": by_source,
-            "by_category": {"scope2_location|electricity|co2": [grams, grams]} if hours else {},
+            "by_category": {"scope2_location|electricity|co2": [grams, grams]} if days else {},
             "energy": {
-                "m-entry": [plan.energy_wh * hours, "Wh", "complete"],
-                "m-sub": [1000 * plan.length, "Wh", "complete"],
+                "m-entry": [plan.energy_wh * days, "Wh", "complete"],
+                "m-sub": [24_000 * plan.length, "Wh", "complete"],
             },
         },
     }

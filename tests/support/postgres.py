@@ -113,7 +113,7 @@ def postgres() -> Generator[Postgres]:
             wait_until(server.answers, START_LIMIT_S, f"PostgreSQL ready:\n{server.log.read_text()}")
             yield server
         finally:
-            process.send_signal(signal.SIGINT)  # fast shutdown: sessions are ended
+            process.send_signal(signal.SIGQUIT)  # at once, without a last checkpoint: the data are thrown away
             process.wait(STOP_LIMIT_S)
     finally:
         shutil.rmtree(folder)

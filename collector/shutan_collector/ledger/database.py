@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
+from sqlite3 import OperationalError
+from time import monotonic_ns
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, exc
@@ -19,7 +21,7 @@ from shutan_collector.errors import LedgerError, StoreUnavailableError
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
     from sqlalchemy.pool import ConnectionPoolEntry
 
 __all__ = ["ACCEPTED", "Database"]
@@ -27,15 +29,7 @@ __all__ = ["ACCEPTED", "Database"]
 ACCEPTED: Final = "sqlite:PATH or postgresql://USER@HOST:PORT/DATABASE"
 _BUSY_MS: Final = 30_000  # a close of a large month holds the lock for about a second
 _POOL: Final = 8
-# The driver's own BEGIN is deferred, which lets two writers collide half-way.
-_LOCK_SQLITE: Final = ("BEGIN IMMEDIATE",)
-_LOCK_POSTGRESQL: Final = (
-    f"SET LOCAL lock_timeout = {_BUSY_MS}",
-    "SET LOCAL synchronous_commit = on",
-    # One ledger per schema. Released when the transaction ends, also by the death of this process; the number
-    # ("SHUTA" in ASCII) keeps apart other users of advisory locks in the same database.
-    f"SELECT pg_advisory_xact_lock({0x5348555441} + hashtext(current_schema()))",
-)
+_LOCK: Final = 0x5348555441  # "SHUTA" in ASCII: keeps apart other users of advisory locks in the same database
 
 
 class Database:
@@ -69,7 +63,7 @@ class Database:
         Raises StoreUnavailableError if another writer holds the lock for half a minute.
         """
         with self._translated(), self._engine.connect() as connection, connection.begin():
-            for statement in _LOCK_SQLITE if self.path is not None else _LOCK_POSTGRESQL:
+            for statement in _lock_statements(self.dialect):
                 connection.exec_driver_sql(statement)
             yield connection
 
@@ -97,6 +91,17 @@ class Database:
             raise LedgerError(self.where, f"cannot be read as a ledger: {reason}") from error
 
 
+def _lock_statements(dialect: str) -> tuple[str, ...]:
+    """What makes a transaction the only writer; released when it ends, also by the death of this process."""
+    if dialect == "sqlite":
+        return ("BEGIN IMMEDIATE",)  # the driver's own BEGIN is deferred, which lets two writers collide half-way
+    return (
+        f"SET LOCAL lock_timeout = {_BUSY_MS}",
+        "SET LOCAL synchronous_commit = on",
+        f"SELECT pg_advisory_xact_lock({_LOCK} + hashtext(current_schema()))",  # one ledger per schema
+    )
+
+
 def _postgresql(url: str) -> tuple[URL, str]:
     try:
         target = make_url(url).set(drivername="postgresql+psycopg")
@@ -120,6 +125,26 @@ def _sqlite_engine(target: URL) -> Engine:
 def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # transactions are begun by Database.writing()
     cursor = connection.cursor()
-    for pragma in (f"busy_timeout = {_BUSY_MS}", "journal_mode = WAL", "synchronous = FULL", "trusted_schema = OFF"):
+    for pragma in (f"busy_timeout = {_BUSY_MS}", "synchronous = FULL", "trusted_schema = OFF"):
         cursor.execute(f"PRAGMA {pragma}")
+    deadline_ns = monotonic_ns() + _BUSY_MS * 1_000_000
+    while not _is_wal(cursor, deadline_ns):
+        pass
     cursor.close()
+
+
+def _is_wal(cursor: DBAPICursor, deadline_ns: int) -> bool:
+    """Put a file into WAL mode, once for all; False if another connection was in the way."""
+    cursor.execute("PRAGMA journal_mode")
+    if cursor.fetchall() == [("wal",)]:
+        return True
+    try:
+        cursor.execute("PRAGMA journal_mode = WAL")
+    except OperationalError:
+        if monotonic_ns() > deadline_ns:
+            raise
+        # SQLite does not wait for the mode of a file, but it does for a transaction: until the other one is through.
+        cursor.execute("BEGIN IMMEDIATE")
+        cursor.execute("COMMIT")
+        return False
+    return True

@@ -29,7 +29,7 @@ from shutan_collector.ledger.totals import Energy, Gas
 from support.ledgers import AT, month
 
 LATER = "2026-03-01T08:00:00.000000Z"
-HOURLY_G = 19331
+DAILY_G = 463_945
 
 
 def with_document(documents: PeriodDocuments, name: str, body: JsonObject) -> PeriodDocuments:
@@ -55,7 +55,7 @@ def test_a_month_closes(ledger: Ledger) -> None:
     assert state(ledger, "2025-06") == PeriodState("2025-06", Status.CLOSED, 1, close.seq)
     assert (close.version, close.restates, close.reason, close.author, close.at) == (1, None, "", "曾工", AT)
     assert current(ledger, "2025-06").to_object() == documents.to_object()
-    assert close.totals.by_scope == {"scope2_location": HOURLY_G * 720}
+    assert close.totals.by_scope == {"scope2_location": DAILY_G * 30}
     entry = ledger.entry(close.seq)
     assert (entry.kind, entry.key, entry.period) == ("close", "2025-06", "2025-06")
     names = [document.name for document in documents.documents]
@@ -81,7 +81,7 @@ def test_a_second_close_is_refused(ledger: Ledger) -> None:
 
 
 def test_a_restatement_keeps_both_versions(ledger: Ledger) -> None:
-    first, second = month(), month(energy_wh=130_000)
+    first, second = month(), month(energy_wh=3_120_000)
     close_month(ledger, first, "me", AT)
     before = ledger.head().seq
     close = restate_month(ledger, second, "审核员", "CT ratio was wrong", LATER, version=1)
@@ -98,7 +98,7 @@ def test_a_restatement_keeps_both_versions(ledger: Ledger) -> None:
 def test_going_back_repeats_nothing(ledger: Ledger) -> None:
     first = month()
     close_month(ledger, first, "me", AT)
-    restate_month(ledger, month(energy_wh=130_000), "me", "late samples", LATER)
+    restate_month(ledger, month(energy_wh=3_120_000), "me", "late samples", LATER)
     before = ledger.head().seq
     close = restate_month(ledger, first, "me", "the late samples were of a test", LATER)
     assert close.version == 3
@@ -144,22 +144,22 @@ def test_a_restatement_that_changes_nothing_is_refused(ledger: Ledger) -> None:
 
 def test_an_incomplete_meter_keeps_the_month_open(ledger: Ledger) -> None:
     refused(
-        lambda: close_month(ledger, month(hours=700), "me", AT),
-        "period 2025-06: meter m-entry: has no reading for the time after 2025-06-30T04:00:00+08:00: let the missing",
+        lambda: close_month(ledger, month(days=29), "me", AT),
+        "period 2025-06: meter m-entry: has no reading for the time after 2025-06-30T00:00:00+08:00: let the missing",
         ledger,
     )
-    close_month(ledger, month(hours=700, declared=True), "me", AT)
+    close_month(ledger, month(days=29, declared=True), "me", AT)
     assert state(ledger, "2025-06").status is Status.CLOSED
 
 
 def test_every_incomplete_meter_is_named(ledger: Ledger) -> None:
-    documents = month(hours=0)
+    documents = month(days=0)
     sub = dict(documents.find("readings/m-sub") or {})
-    flows = [[n, n + 1, 1000, 4, 4] for n in range(720)]
+    flows = [[n, n + 1, 24_000, 96, 96] for n in range(30)]
     cases = {
-        "has no reading for the time before 2025-06-01T02:00:00+08:00": flows[2:],
-        "has no consumption from 2025-06-02T00:00:00+08:00 to 2025-06-02T01:00:00+08:00": flows[:24] + flows[25:],
-        "has no reading for the time after 2025-06-30T23:00:00+08:00": flows[:-1],
+        "has no reading for the time before 2025-06-03T00:00:00+08:00": flows[2:],
+        "has no consumption from 2025-06-15T00:00:00+08:00 to 2025-06-16T00:00:00+08:00": flows[:14] + flows[15:],
+        "has no reading for the time after 2025-06-30T00:00:00+08:00": flows[:-1],
     }
     for said, left in cases.items():
         with pytest.raises(IncompleteError) as caught:
@@ -174,13 +174,13 @@ def test_every_incomplete_meter_is_named(ledger: Ledger) -> None:
 def test_a_gap_that_a_flow_encloses_is_no_hole(ledger: Ledger) -> None:
     documents = month()
     sub = dict(documents.find("readings/m-sub") or {})
-    flows = [[n, n + 1, 1000, 4, 4] for n in range(720)]
-    flows[24:96] = [[24, 96, 72_000, 0, 288]]
+    flows = [[n, n + 1, 24_000, 96, 96] for n in range(30)]
+    flows[10:13] = [[10, 13, 72_000, 0, 288]]
     close_month(ledger, with_document(documents, "readings/m-sub", sub | {"flows": flows}), "me", AT)
 
 
 def test_a_declaration_has_to_be_among_the_documents(ledger: Ledger) -> None:
-    documents = month(hours=700, declared=True)
+    documents = month(days=29, declared=True)
     none: JsonObject = {"schema": "shutan.activities/1", "rows": []}
     refused(
         lambda: close_month(ledger, with_document(documents, "activities/declared_missing", none), "me", AT),
@@ -225,7 +225,7 @@ def test_a_certificate_that_a_restatement_gave_up_is_free(ledger: Ledger) -> Non
 @pytest.mark.parametrize(
     ("name", "body", "said"),
     [
-        ("totals", None, "totals.by_scope['scope2_location'] is 1, the lines add up to 13918320"),
+        ("totals", None, "totals.by_scope['scope2_location'] is 1, the lines add up to 13918350"),
         ("totals", {"schema": "other"}, "schema 'other' is not shutan.totals/1"),
         ("totals", {"schema": "shutan.totals/1"}, "not of the form shutan.totals/1: 'by_category'"),
         ("lines/x", {"lines": [{"scope": "scope1"}]}, "a line is not of the form shutan.lines/1: 'gas_g'"),
@@ -241,7 +241,7 @@ def test_documents_that_are_not_a_month_are_refused(ledger: Ledger) -> None:
     documents = month()
     twice = replace(documents, documents=(*documents.documents, documents.documents[0]))
     none = replace(documents, documents=documents.documents[:-1])
-    other = with_document(documents, "totals", month(period="2025-07", hours=720).find("totals") or {})
+    other = with_document(documents, "totals", month(period="2025-07", days=30).find("totals") or {})
     for wrong, said in (
         (twice, "document 'activities/declared_missing' is there twice"),
         (none, "the document 'totals' is missing"),
@@ -253,7 +253,7 @@ def test_documents_that_are_not_a_month_are_refused(ledger: Ledger) -> None:
 
 def close_all(ledger: Ledger, year: str = "2025") -> None:
     for number, name in enumerate(months_of_year(year), 1):
-        close_month(ledger, month(period=name, energy_wh=1000 * number), "me", AT)
+        close_month(ledger, month(period=name, energy_wh=24_000 * number), "me", AT)
 
 
 def test_a_year_is_twelve_closed_months(ledger: Ledger) -> None:
@@ -289,22 +289,22 @@ def test_a_restated_month_makes_the_year_stale(ledger: Ledger) -> None:
     close_all(ledger)
     first = close_year(ledger, "2025", "me", AT)
     refused(lambda: close_year(ledger, "2025", "me", LATER), "is closed already (version 1", ledger)
-    restate_month(ledger, month(period="2025-03", energy_wh=3500), "me", "late samples", LATER)
+    restate_month(ledger, month(period="2025-03", energy_wh=84_000), "me", "late samples", LATER)
     assert state(ledger, "2025") == PeriodState("2025", Status.CLOSED, 1, first.seq, ("2025-03",))
     second = close_year(ledger, "2025", "me", LATER)
     assert (second.version, second.restates, second.reason) == (2, first.seq, "restated: 2025-03 (version 2)")
     assert state(ledger, "2025") == PeriodState("2025", Status.CLOSED, 2, second.seq)
     difference = compare_totals(first.totals, second.totals)
     (energy,) = (item for item in difference.energy if item.is_changed)
-    assert (energy.name, energy.difference, energy.unit) == ("m-entry", 500 * 744, "Wh")
+    assert (energy.name, energy.difference, energy.unit) == ("m-entry", 12_000 * 31, "Wh")
     assert history(ledger, "2025")[0].totals == first.totals
 
 
 def test_months_whose_meters_count_differently_do_not_add_up(ledger: Ledger) -> None:
     close_all(ledger)
-    documents = month(period="2025-05", energy_wh=5000)
+    documents = month(period="2025-05", energy_wh=120_000)
     totals = dict(documents.find("totals") or {})
-    energy = {"m-entry": [5000 * 744, "kJ", "complete"]}
+    energy = {"m-entry": [120_000 * 31, "kJ", "complete"]}
     restate_month(ledger, with_document(documents, "totals", totals | {"energy": energy}), "me", "why", AT)
     refused(
         lambda: close_year(ledger, "2025", "me", AT), "period 2025: meter m-entry counts Wh in one month and kJ", ledger
@@ -325,9 +325,9 @@ def test_the_state_of_a_year_is_that_of_its_worst_month(ledger: Ledger) -> None:
 
 
 def test_old_and_new_side_by_side() -> None:
-    difference = compare(month(), month(energy_wh=130_000))
+    difference = compare(month(), month(energy_wh=3_120_000))
     (scope,) = difference.scopes
-    assert (scope.name, scope.old, scope.new, scope.difference) == ("scope2_location", 13918320, 14639040, 720720)
+    assert (scope.name, scope.old, scope.new, scope.difference) == ("scope2_location", 13_918_350, 14_639_040, 720_690)
     assert [(item.name, item.difference, item.unit) for item in difference.energy] == [
         ("m-entry", 4_608_000, "Wh"),
         ("m-sub", 0, "Wh"),
@@ -339,10 +339,10 @@ def test_old_and_new_side_by_side() -> None:
 
 
 def test_what_is_new_or_gone_has_one_side_only() -> None:
-    gone = compare(month(), month(hours=0))
-    assert [(item.old, item.new, item.difference) for item in gone.sources] == [(13918320, None, -13918320)]
-    new = compare(month(hours=0), month())
-    assert [(item.old, item.new, item.difference) for item in new.scopes] == [(None, 13918320, 13918320)]
+    gone = compare(month(), month(days=0))
+    assert [(item.old, item.new, item.difference) for item in gone.sources] == [(13918350, None, -13918350)]
+    new = compare(month(days=0), month())
+    assert [(item.old, item.new, item.difference) for item in new.scopes] == [(None, 13918350, 13918350)]
     with pytest.raises(LedgerError, match="cannot be compared with 2025-07"):
         compare(month(period="2025-07"), month())
     with pytest.raises(LedgerError, match="'totals' is missing"):
