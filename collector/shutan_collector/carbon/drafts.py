@@ -21,7 +21,8 @@ CO2: Final = "co2"
 class Draft:
     """What is emitted, and by which formula.
 
-    rows   factor rows with their roles, in the order of the formula
+    rows         factor rows with their roles, in the order of the formula
+    activities   documents behind the inputs, as "<kind>/<key>"
     """
 
     scope: Scope
@@ -31,6 +32,7 @@ class Draft:
     rows: tuple[tuple[str, Factor], ...] = ()
     gas: str = CO2
     provisional: bool = False
+    activities: tuple[str, ...] = ()
 
     def with_first_input(self, given: Input) -> Draft:
         """The same with the activity's quantity in front of the other inputs."""

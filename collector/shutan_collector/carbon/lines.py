@@ -91,7 +91,7 @@ class Line:
     gas          subject of the factor table's GWP rows: "co2", "ch4", "hfc-134a", ...
     formula      name and version in carbon/formulas.py
     flow         number of the flow in the readings of the source meter; None for a line that no meter counted
-    activities   document rows, as "<kind>/<key>"; empty for a metered line
+    activities   document rows, as "<kind>/<key>"; of a metered line only the analyses of its fuel, if there are any
     provisional  暂用: computed with an earlier year's factor, to be recalculated
     estimated    估算: a boundary was interpolated, or a quantity assumed
     exact        False if an unknown amount passed besides

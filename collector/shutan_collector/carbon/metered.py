@@ -15,10 +15,13 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from shutan_collector.activity.kinds import days_of
 from shutan_collector.carbon.accountant import scopes_of
 from shutan_collector.carbon.drafts import Draft, Origin, fuel_rows, make_line
+from shutan_collector.carbon.fuels import own_values
 from shutan_collector.carbon.lines import Category, Input, Line, Scope, Unvalued
 from shutan_collector.errors import FactorError
+from shutan_collector.factors.measured import fuel_values
 from shutan_collector.periods import from_ns
 from shutan_collector.site.model import Carrier
 from shutan_collector.units import Unit, tonnes_from_grams
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from datetime import date
 
+    from shutan_collector.activity.kinds import ActivityBook
     from shutan_collector.energy.measure import Flow
     from shutan_collector.factors.table import FactorTable
     from shutan_collector.site.model import Meter, Site
@@ -50,16 +54,18 @@ def metered_lines(
     as_of: date,
     *,
     scopes: Collection[Scope] | None = None,
+    book: ActivityBook | None = None,
 ) -> tuple[tuple[Line, ...], tuple[Unvalued, ...]]:
     """The lines of one meter's flows, by scope, then in the order of the flows; `line.flow` numbers the flow.
 
     scopes   only these; None = all that the meter has
+    book     rows of the site: measured values of a gas (fuel_quality) take precedence over the defaults
 
     A flow without a value makes no line. Raises FactorError if a factor is missing.
     """
     lines: list[Line] = []
     unvalued: list[Unvalued] = []
-    valuer = _Valuer(site, meter, factors, as_of)
+    valuer = _Valuer(site, meter, factors, as_of, book)
     for scope in scopes_of(meter):
         if scopes is not None and scope not in scopes:
             continue
@@ -78,11 +84,12 @@ def metered_lines(
 class _Valuer:
     """The drafts of one meter, day by day; factors are looked up once per day."""
 
-    def __init__(self, site: Site, meter: Meter, factors: FactorTable, as_of: date) -> None:
+    def __init__(self, site: Site, meter: Meter, factors: FactorTable, as_of: date, book: ActivityBook | None) -> None:
         self._site = site
         self._meter = meter
         self._factors = factors
         self._as_of = as_of
+        self._batches = [row for row in book.fuel_qualities if row.fuel == meter.carrier] if book else []
         self._of_day: dict[tuple[Scope, date], Draft] = {}
 
     def drafting(self, scope: Scope) -> Callable[[date], Draft]:
@@ -117,6 +124,7 @@ class _Valuer:
             start_ns=flow.start_ns,
             end_ns=flow.end_ns,
             flow=number,
+            activities=draft.activities,
             estimated=flow.estimated,
             exact=flow.exact,
         )
@@ -145,12 +153,18 @@ class _Valuer:
         reference = self._meter.gas_reference
         if reference is None:
             raise FactorError(self._meter.id, "the gas meter has no reference condition")
-        fuel = self._factors.gas_fuel(self._site.fuel_family, self._meter.carrier, day)
         state = (
             Input("temperature", reference.temperature_c, "Cel"),
             Input("pressure", reference.pressure_kpa, "kPa"),
         )
-        return Draft(scope, Category.COMBUSTION, "combustion.metered_gas/1", state, fuel_rows(fuel))
+        family, fuel, formula = self._site.fuel_family, self._meter.carrier.value, "combustion.metered_gas/1"
+        days = days_of(f"{day:%Y-%m}")
+        if not any(row.start <= days[1] and days[0] <= row.end for row in self._batches):
+            rows = fuel_rows(self._factors.gas_fuel(family, fuel, day))
+            return Draft(scope, Category.COMBUSTION, formula, state, rows)
+        values = fuel_values(self._factors, family, fuel, days, self._batches)
+        inputs, rows, batches = own_values(values)
+        return Draft(scope, Category.COMBUSTION, formula, (*state, *inputs), rows, activities=batches)
 
     def _heat(self, scope: Scope, day: date) -> Draft:
         row = self._factors.heat(day).row
