@@ -1,29 +1,30 @@
 """The readings of one meter over one month, as the ledger keeps them (document "readings/<meter>").
 
-The series store may change afterwards; what a closed period rests on is copied here: the readings at its boundaries and
-on both sides of every break, with the instrument of each, and the flows that were cut out of them. From this document alone
-every flow can be counted again (docs/evidence.md gives the rule).
+The series store may change afterwards; what a closed period rests on is copied here: the readings at its boundaries
+and on both sides of every break, with the instrument of each, and the flows that were cut out of them. From this
+document alone every flow can be counted again (docs/evidence.md gives the rule).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
-from shutan_collector.energy.measure import Part
+from shutan_collector.energy.counter import Counter
+from shutan_collector.energy.measure import Flow, Part
 from shutan_collector.exact import exact_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from shutan_collector.accounting.documents import Json, JsonObject
-    from shutan_collector.energy.counter import Counter
-    from shutan_collector.energy.measure import Boundary, Flow, MeterEnergy
+    from shutan_collector.energy.measure import Boundary, MeterEnergy
     from shutan_collector.site.model import Installation, Meter
 
-__all__ = ["SCHEMA", "Day", "ledger_flows", "readings_document"]
+__all__ = ["SCHEMA", "Day", "flows_of", "ledger_flows", "readings_document"]
 
 SCHEMA: Final = "shutan.readings/1"
+_ELSEWHERE: Final = Counter(())  # the readings of a flow that was read back stand in its document
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,43 @@ def ledger_flows(energy: MeterEnergy) -> tuple[Flow, ...]:
     flows = [flow for flow in energy.periods if flow.value is not None]
     flows += [flow for flow in energy.unallocated if flow.part is Part.GAP and flow.value is not None]
     return tuple(sorted(flows, key=lambda flow: flow.start_ns))
+
+
+def flows_of(body: JsonObject) -> tuple[Flow, ...]:
+    """The flows of a readings document, as they were when it was written, without their evidence in it."""
+    boundaries = cast("Sequence[tuple[int, int, int] | None]", body["boundaries"])
+    breaks = cast("Sequence[Mapping[str, int]]", body["breaks"])
+    inexact = [cut["at"] for cut in breaks if not cut["exact"]]
+    return tuple(
+        _flow_of(row, boundaries, inexact)
+        for row in cast("Sequence[tuple[int, int, int, int, int | None]]", body["flows"])
+    )
+
+
+def _flow_of(
+    row: tuple[int, int, int, int, int | None],
+    boundaries: Sequence[tuple[int, int, int] | None],
+    inexact: Sequence[int],
+) -> Flow:
+    first, after, value, present, expected = row
+    start, end = boundaries[first], boundaries[after]
+    if start is None or end is None:
+        message = "a flow of the ledger has both boundaries"
+        raise ValueError(message)
+    return Flow(
+        part=Part.PERIOD if after == first + 1 else Part.GAP,
+        start_ns=start[0],
+        end_ns=end[0],
+        partial=False,
+        value=value,
+        estimated=start[1] != start[2] or end[1] != end[2],
+        exact=not any(start[1] < at <= end[2] for at in inexact),
+        start=None,
+        end=None,
+        present=present,
+        expected=expected,
+        counter=_ELSEWHERE,
+    )
 
 
 def readings_document(

@@ -1,0 +1,126 @@
+"""`shutan restate` and `shutan proposal`: how a closed figure changes, and who said so."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from shutan_collector.commands.console import told, write_json
+
+__all__ = ["app", "proposal_app"]
+
+_Ledger = Annotated[str, typer.Option("--ledger", metavar="URL", help="sqlite:PATH or postgresql://...")]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+_Author = Annotated[str, typer.Option("--author", metavar="NAME", help="Who answers for it.")]
+_Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why.")]
+_Seq = Annotated[int, typer.Argument(metavar="ENTRY", help="Number of the proposal's entry.")]
+
+app = typer.Typer(help="Value closed months once more with another factor release.")
+proposal_app = typer.Typer(no_args_is_help=True, help="Restatement proposals 重述提案 from late samples.")
+
+
+@app.command()
+def restate(
+    *,
+    ledger: _Ledger,
+    release: Annotated[str, typer.Option("--factor-release", metavar="R", help="A packaged name or a path.")],
+    period: Annotated[str, typer.Option("--period", metavar="P", help="Month 2025-06 or year 2025.")],
+    as_of: Annotated[
+        str, typer.Option("--as-of", metavar="DATE", help="Report date; default: the one of each closing.")
+    ] = "",
+    author: _Author = "",
+    reason: _Reason = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, write nothing.")] = False,
+    as_json: _Json = False,
+) -> None:
+    """Old and new side by side; without --dry-run changed months get a new version (author and reason needed)."""
+    with told("shutan restate"):
+        from shutan_collector.accounting.inputs import parse_day  # noqa: PLC0415 - loads the collector
+        from shutan_collector.errors import RequestError  # noqa: PLC0415 - see above
+        from shutan_collector.factors.release import load_release  # noqa: PLC0415 - see above
+        from shutan_collector.ledger import operations, operations_view  # noqa: PLC0415 - loads the database
+        from shutan_collector.ledger.entries import now  # noqa: PLC0415 - see above
+        from shutan_collector.ledger.store import open_ledger  # noqa: PLC0415 - see above
+
+        if not dry_run and not (author.strip() and reason.strip()):
+            raise RequestError("--author, --reason", "a restatement needs both; or give --dry-run")
+        commit = None if dry_run else (author, reason, now())
+        day = parse_day(as_of, "--as-of") if as_of else None
+        with open_ledger(ledger) as opened:
+            found = tuple(operations.restate(opened, period, load_release(release), as_of=day, commit=commit))
+        if as_json:
+            write_json(operations_view.restatement_document(found))
+            return
+        from rich.console import Console  # noqa: PLC0415 - see above
+
+        Console().print(operations_view.restatement_table(found))
+
+
+@proposal_app.command()
+def find(
+    *,
+    ledger: _Ledger,
+    series: Annotated[str, typer.Option("--series", metavar="STORE", help="sqlite:PATH, influxdb1:URL or a .csv.")],
+    period: Annotated[str, typer.Option("--period", metavar="P", help="Month or year; default: all closed.")] = "",
+    as_json: _Json = False,
+) -> None:
+    """Look for samples that came after a closing; each month that would change gets a proposal, no figure changes."""
+    with told("shutan proposal find"):
+        from shutan_collector.ledger import operations, operations_view  # noqa: PLC0415 - loads the database
+        from shutan_collector.ledger.entries import now  # noqa: PLC0415 - see above
+        from shutan_collector.ledger.store import open_ledger  # noqa: PLC0415 - see above
+        from shutan_collector.series import open_reader  # noqa: PLC0415 - see above
+
+        with open_ledger(ledger) as opened, open_reader(series) as reader:
+            found = tuple(operations.find_late(opened, reader, now(), period))
+        if as_json:
+            write_json(operations_view.late_document(found))
+            return
+        from rich.console import Console  # noqa: PLC0415 - see above
+
+        Console().print(operations_view.late_table(found) if found else "no late samples 无迟到数据")
+
+
+@proposal_app.command("list")
+def list_(*, ledger: _Ledger, as_json: _Json = False) -> None:
+    """All proposals and what became of them."""
+    with told("shutan proposal list"):
+        from shutan_collector.ledger import operations_view  # noqa: PLC0415 - loads the database
+        from shutan_collector.ledger.proposals import proposals  # noqa: PLC0415 - see above
+        from shutan_collector.ledger.store import open_ledger  # noqa: PLC0415 - see above
+
+        with open_ledger(ledger) as opened:
+            found = proposals(opened)
+        if as_json:
+            write_json(operations_view.proposals_document(found))
+            return
+        from rich.console import Console  # noqa: PLC0415 - see above
+
+        Console().print(operations_view.proposals_table(found))
+
+
+@proposal_app.command()
+def accept(*, seq: _Seq, ledger: _Ledger, author: _Author, reason: _Reason) -> None:
+    """Make a proposal the next version of its month."""
+    with told("shutan proposal accept"):
+        from shutan_collector.ledger.entries import now  # noqa: PLC0415 - loads the database
+        from shutan_collector.ledger.proposals import accept_proposal  # noqa: PLC0415 - see above
+        from shutan_collector.ledger.store import open_ledger  # noqa: PLC0415 - see above
+
+        with open_ledger(ledger) as opened:
+            close = accept_proposal(opened, seq, author, reason, now())
+        typer.echo(f"{close.period} is version {close.version} now (entry {close.seq}) 已重述")
+
+
+@proposal_app.command()
+def reject(*, seq: _Seq, ledger: _Ledger, author: _Author, reason: _Reason) -> None:
+    """Put a proposal aside, with the reason."""
+    with told("shutan proposal reject"):
+        from shutan_collector.ledger.entries import now  # noqa: PLC0415 - loads the database
+        from shutan_collector.ledger.proposals import reject_proposal  # noqa: PLC0415 - see above
+        from shutan_collector.ledger.store import open_ledger  # noqa: PLC0415 - see above
+
+        with open_ledger(ledger) as opened:
+            entry = reject_proposal(opened, seq, author, reason, now())
+        typer.echo(f"proposal {seq} is rejected (entry {entry.seq}) 已驳回")

@@ -1,0 +1,133 @@
+"""What a person asks of the ledger: close a period, look for late samples, restate with other factors.
+
+Each computes first and writes afterwards, so that a mistake in the inputs leaves the ledger as it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shutan_collector.accounting.late import changed_days
+from shutan_collector.accounting.month import account_month, months_of
+from shutan_collector.accounting.revalue import as_of_of, basis_of, revalue, site_of
+from shutan_collector.errors import LedgerError
+from shutan_collector.ledger.closes import Status, current_closes, state
+from shutan_collector.ledger.closing import (
+    YEAR_LENGTH,
+    claimed_elsewhere,
+    close_month,
+    close_year,
+    current,
+    restate_month,
+)
+from shutan_collector.ledger.compare import compare
+from shutan_collector.ledger.proposals import propose
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import date
+
+    from shutan_collector.accounting.late import ChangedDay
+    from shutan_collector.accounting.month import Basis
+    from shutan_collector.factors.release import Release
+    from shutan_collector.ledger.closes import Close
+    from shutan_collector.ledger.compare import Difference
+    from shutan_collector.ledger.proposals import Proposal
+    from shutan_collector.ledger.store import Ledger
+    from shutan_collector.series.base import SeriesReader
+
+__all__ = ["Late", "Restatement", "close_period", "find_late", "restate"]
+
+
+def close_period(
+    ledger: Ledger, basis: Basis, period: str, author: str, at: str, *, done: Callable[[str], None] | None = None
+) -> tuple[Close, ...]:
+    """Account and close a month, or the open months of a year in order and then the year.
+
+    done   called with each month when it is closed, for a progress bar
+
+    Months that were closed before a mistake in a later one stay closed. Raises what account_month and close_month
+    raise; LedgerError if there is nothing to close.
+    """
+    closes: list[Close] = []
+    for month in months_of(period):
+        if len(period) == YEAR_LENGTH and state(ledger, month).status is not Status.OPEN:
+            continue
+        documents = account_month(basis, month, claimed=claimed_elsewhere(ledger, month))
+        closes.append(close_month(ledger, documents, author, at))
+        if done is not None:
+            done(month)
+    if len(period) == YEAR_LENGTH:
+        closes.append(close_year(ledger, period, author, at))
+    return tuple(closes)
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """What late samples mean for a closed month; `proposal` is None if no figure and no document changes."""
+
+    period: str
+    days: tuple[ChangedDay, ...]
+    proposal: Proposal | None
+
+
+def find_late(ledger: Ledger, reader: SeriesReader, at: str, period: str = "") -> Iterator[Late]:
+    """Compare closed months with the series store; for each that differs open a restatement proposal (重述提案).
+
+    period   a month or year; empty = every closed month
+
+    Only the meters that have other readings now are read again, with the site model, rows and factors of the closing.
+    """
+    wanted = months_of(period) if period else tuple(sorted(current_closes(ledger)))
+    for month in wanted:
+        if len(month) == YEAR_LENGTH or state(ledger, month).status is Status.OPEN:
+            continue
+        documents = current(ledger, month)
+        days = changed_days(site_of(documents), documents, reader)
+        if not days:
+            continue
+        touched = {day.meter for day in days}
+        basis = basis_of(documents, reader)
+        claimed = claimed_elsewhere(ledger, month)
+        fresh = account_month(basis, month, claimed=claimed, base=documents, touched=touched)
+        cause = f"late samples: {len(days)} days of {', '.join(sorted(touched))}"
+        yield Late(month, days, propose(ledger, month, fresh, cause[:200], at))
+
+
+@dataclass(frozen=True, slots=True)
+class Restatement:
+    """A closed month and what it would be; `close` is its new version, None in a dry run or where nothing changes."""
+
+    difference: Difference
+    close: Close | None
+
+
+def restate(
+    ledger: Ledger,
+    period: str,
+    release: Release,
+    *,
+    as_of: date | None = None,
+    commit: tuple[str, str, str] | None = None,
+) -> Iterator[Restatement]:
+    """Value the closed months of a period once more with another factor release, from the readings that they keep.
+
+    as_of    report date; None = the one each month was closed with
+    commit   author, reason and time; None = dry run
+
+    Raises LedgerError if no month of the period is closed, FactorError, ClaimError.
+    """
+    closed = [month for month in months_of(period) if state(ledger, month).status is not Status.OPEN]
+    if not closed:
+        raise LedgerError(f"period {period}", "has no closed month: there is nothing to restate")
+    for month in closed:
+        documents = current(ledger, month)
+        claimed = claimed_elsewhere(ledger, month)
+        fresh = revalue(documents, release, as_of or as_of_of(documents), claimed)
+        difference = compare(documents, fresh)
+        close = None
+        if commit is not None and not difference.is_empty:
+            author, reason, at = commit
+            close = restate_month(ledger, fresh, author, reason, at)
+        yield Restatement(difference, close)
