@@ -9,6 +9,8 @@ from shutan_collector.units import (
     GasReference,
     decimal_text,
     gj_from_kj,
+    kg_from_litres,
+    kj_from_steam,
     kwh_from_wh,
     nm3_from_litres,
     tonnes_from_grams,
@@ -32,6 +34,12 @@ def test_simple_steps() -> None:
     assert kwh_from_wh(1) == Fraction(1, 1000)
     assert gj_from_kj(1) == Fraction(1, 1_000_000)
     assert tonnes_from_grams(2_500_000) == Fraction(5, 2)
+
+
+def test_steam_and_liquids() -> None:
+    assert kj_from_steam(1_000_000, Fraction(2763)) == 2_763_000
+    assert kj_from_steam(1, Fraction("2763.2")) == Fraction("2.7632")
+    assert kg_from_litres(1000, Fraction("0.84")) == 840
 
 
 def test_display_rounds_half_to_even() -> None:

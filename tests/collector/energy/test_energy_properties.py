@@ -107,6 +107,25 @@ def test_reorder_and_repetition_change_nothing(truth: Truth, random: Random, rep
 
 
 @settings(deadline=None)  # shared machines stall
+@given(meters(), st.data())
+def test_what_arrives_late_moves_energy_between_periods_and_changes_no_total(truth: Truth, data: st.DataObject) -> None:
+    """Readings that were missing come in: what was measured stays, gaps only close."""
+    outer = [number for number, t_s in enumerate(truth.times_s) if t_s <= 900 or t_s >= 2 * DAY_S - 900]
+    late = data.draw(st.sets(st.sampled_from(range(len(truth.times_s)))), "readings that come late")
+    kept = [number for number in range(len(truth.times_s)) if number not in late or number in outer]
+    samples = truth.samples()
+    before = run(
+        Samples([samples.times_ns[number] for number in kept], [samples.values[number] for number in kept]), Kind.HOUR
+    )
+    after = run(samples, Kind.HOUR)
+    if before.total.value is not None:
+        assert after.total.value == before.total.value
+        assert after.measured == before.measured
+    known = [flow.value is not None for flow in before.periods]
+    assert all(flow.value is not None for flow, was in zip(after.periods, known, strict=True) if was)
+
+
+@settings(deadline=None)  # shared machines stall
 @given(meters(), st.integers(1, 2 * DAY_S // 3600 - 1))
 def test_two_reports_add_up_to_one(truth: Truth, cut_h: int) -> None:
     """A cut at any hour: if the boundary is known, the two halves are the whole."""
