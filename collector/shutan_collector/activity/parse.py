@@ -105,7 +105,8 @@ def _heading(template: Template, text: str, at: int) -> _Heading | str:
     if column is None and (match := _UNIT.fullmatch(plain)):
         column, unit_text = _column(template, match[1]), match[2].strip()
     if column is None:
-        near = difflib.get_close_matches(plain.lower(), [column.name for column in template.columns], 1)
+        bare = match[1] if (match := _UNIT.fullmatch(plain)) else plain
+        near = difflib.get_close_matches(bare.lower(), [column.name for column in template.columns], 1)
         hint = f"did you mean {near[0]}? " if near else ""
         return f"unknown column {text!r}; {hint}accepted: {', '.join(column.name for column in template.columns)}"
     if column.units is None:

@@ -56,7 +56,7 @@ def check_table(imported: Imported) -> Table:
     """Files that were read."""
     table = Table(title=f"{len(imported.book)} rows in {len(imported.files)} files, no mistake 无错误")
     for heading in ("file 文件", "encoding 编码", "rows 行数", "sha256"):
-        table.add_column(heading, justify="right" if heading.startswith("rows") else "left")
+        table.add_column(heading, justify="right" if heading.startswith("rows") else "left", overflow="fold")
     for file in imported.files:
         table.add_row(file.name, file.encoding, str(file.rows), file.sha256[:16])
     return table
@@ -126,25 +126,22 @@ def reconcile_document(results: Sequence[Reconciliation]) -> dict[str, object]:
 def reconcile_table(results: Sequence[Reconciliation]) -> Table:
     """Bills and meter side by side."""
     table = Table(title="bills against the entry meter 电费结算单核对, kWh")
-    for heading in ("bill 结算单", "meter 计量点", "from 起", "to 止"):
-        table.add_column(heading)
-    for heading in ("billed 结算", "metered 计量", "difference 差值", "%"):
-        table.add_column(heading, justify="right")
-    table.add_column("verdict 结论")
-    table.add_column("counts 采用", justify="right")
+    table.add_column("bill 结算单", overflow="fold")
+    table.add_column("days 日期", no_wrap=True)
+    for heading in ("billed 结算", "metered 计量", "difference 差值"):
+        table.add_column(heading, justify="right", overflow="fold")
+    table.add_column("verdict 结论", overflow="fold")
+    table.add_column("counts 采用", justify="right", overflow="fold")
     for item in results:
         percent = None if item.difference_share is None else item.difference_share * 100
         table.add_row(
-            item.bill.key,
-            item.bill.meter,
-            item.bill.start.isoformat(),
-            item.bill.end.isoformat(),
+            Text(f"{item.bill.key}\n{item.bill.meter}"),
+            f"{item.bill.start}\n{item.bill.end}",
             _rounded(item.bill.energy_kwh),
             _rounded(item.metered_kwh),
-            _rounded(item.difference_kwh),
-            _rounded(percent, 2),
+            f"{_rounded(item.difference_kwh)}\n{_rounded(percent, 2)} %",
             item.verdict.value,
-            f"{_rounded(item.counts_kwh)} ({item.rule.prevails.value})",
+            f"{_rounded(item.counts_kwh)}\n{item.rule.prevails.value}",
         )
     return table
 
@@ -152,7 +149,7 @@ def reconcile_table(results: Sequence[Reconciliation]) -> Table:
 def _changed(changed: Sequence[Change]) -> Table:
     table = Table(title="changed 变更")
     for heading in ("row 行", "field 字段", "old 原值", "new 新值"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for item in changed[:_SHOWN]:
         old, new = row_object(item.old), row_object(item.new)
         for name in item.fields:

@@ -40,12 +40,14 @@ def history_table(ref: str, versions: Sequence[Version]) -> Table:
     """What each state changed, oldest first."""
     table = Table(title=Text(ref))
     for heading in ("entry 条目", "at 时间", "author 人", "file 文件", "what 内容"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     before: dict[str, object] = {}
     for version in versions:
         now: dict[str, object] = dict(row_object(version.row)) if version.row else {}
         differing = (f"{name} = {value}" for name, value in now.items() if before.get(name) != value and value)
         what = ", ".join(differing) if version.row else "removed 删除"
-        table.add_row(str(version.seq), version.at[:19], version.author, Text(version.file), Text(what))
+        table.add_row(
+            str(version.seq), version.at[:19].replace("T", " "), version.author, Text(version.file), Text(what)
+        )
         before = now
     return table
