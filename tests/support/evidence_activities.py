@@ -77,7 +77,7 @@ def _fuels(month: Month) -> None:
     month.line(
         "activity:fuel_movement|scope1", "combustion.carbon_balance/1",
         burnt * ncv * cc * of * 44 / 12 / 100, [("fc", burnt, "t")], list(diesel.items()),
-        activities=[f"fuel_movement/D{n}" for n in (1, 2, 3, 4)],
+        activities=[f"fuel_movement/D{n}" for n in (1, 2, 3, 4)], name="fuel_movement/diesel",
     )  # fmt: skip
     mass = F("101.5")
     ncv = (60 * F("21.4") + F("41.5") * F("20.95")) / mass
@@ -87,6 +87,7 @@ def _fuels(month: Month) -> None:
         mass * ncv * cc * month.value("FUELB-BITUMINOUS-OF") * 44 / 12 / 100,
         [("fc", mass, "t"), ("ncv", ncv, "GJ/t"), ("cc", cc, "tC/TJ")], [("of", "FUELB-BITUMINOUS-OF")],
         activities=["fuel_movement/C1", "fuel_movement/C2", "fuel_quality/Q1", "fuel_quality/Q2"],
+        marks=["estimated"], name="fuel_movement/bituminous",
     )  # fmt: skip
 
 
@@ -202,7 +203,7 @@ def _market(month: Month) -> None:
     month.rows(
         "certificate",
         {**span, **registry, "key": "GEC-1", "mwh": "10"},
-        {**span, **registry, "key": "GEC-2", "mwh": "9"},
+        {**span, **registry, "key": "GEC-2", "mwh": "7.654321"},
     )
     month.rows(
         "power_contract",

@@ -80,7 +80,8 @@ def text(value: Fraction | int) -> str:
 class Month:
     """The documents, put together step by step."""
 
-    def __init__(self) -> None:
+    def __init__(self, period: str = MONTH, site: str = SITE) -> None:
+        self.period, self.site = period, site
         with (REPO / FACTORS).open(encoding="utf-8", newline="") as file:
             rows = [{"subject": row.pop("fuel_or_energy"), **row} for row in csv.DictReader(file)]
         self.table: dict[str, dict[str, str]] = {row["id"]: row for row in rows}
@@ -108,11 +109,16 @@ class Month:
         span: tuple[int, int] = (START_NS, END_NS),
         activities: Sequence[str] = (),
         marks: Sequence[str] = (),
+        name: str = "",
     ) -> None:
         """One ledger line; `where` is source|scope, `kg` its gas before rounding."""
         source, _, scope = where.partition("|")
         kind, category = source.partition(":")[0], formula.partition(".")[0].replace("biogenic", "fermentation")
-        label = f"activity:{activities[0]}|{scope}|{MONTH}" if kind == "activity" else f"{source}|{scope}|{span[0]}"
+        label = (
+            f"activity:{name or activities[0]}|{scope}|{self.period}"
+            if kind == "activity"
+            else f"{source}|{scope}|{span[0]}"
+        )
         self.formulas.add(formula)
         self.used.update(row_id for _, row_id in factors)
         body = {
@@ -162,8 +168,8 @@ class Month:
         }
         self.documents["site"] = {
             "schema": "shutan.site/1",
-            "sha256": sha256(SITE.encode()).hexdigest(),
-            "text": SITE,
+            "sha256": sha256(self.site.encode()).hexdigest(),
+            "text": self.site,
             "tariff_text": "",
             "zone": "Asia/Shanghai",
             "region": "CN-SC",

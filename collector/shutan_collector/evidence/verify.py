@@ -644,8 +644,21 @@ ROWS = {
         {"cod_removed": "cod_removed_kg", "sludge": "sludge_cod_kg", "recovered": "recovered_ch4_kg", "mcf": "mcf"},
     ),
 }
+GAS_ROWS = {"ch4": "ch4_bio"}  # methane of waste water, where a set of potentials tells it from fossil methane
 NO_AMOUNT = {"purity", "conversion", "cao", "cao_nc", "mgo", "mgo_nc", "enthalpy", "temperature", "mcf"}
-SIGNS = {"opening_stock": 1, "purchase": 1, "closing_stock": -1, "transfer_out": -1}
+# Gases that count in scope 1; others (HCFC-22) are shown apart.
+SEVEN_GASES = re.compile(r"co2|ch4\w*|n2o|sf6|nf3|hfc-.+|cf4|c2f6|r410a|r404a|r407c|r507a")
+# Scopes that a line may stand in, by its category; for electricity and heat of meters SCOPES says more.
+CATEGORY_SCOPES = {
+    "combustion": {"scope1"}, "process": {"scope1"}, "wastewater": {"scope1"}, "fermentation": {"memo_biogenic"},
+    "fugitive": {"scope1", "memo_outside"}, "heat": {"scope2_heat", "memo_export"},
+    "electricity": {scope for scope in KINDS if scope[:6] in {"scope2", "memo_e"}},
+}  # fmt: skip
+# Fuels that stand for an entry meter of a carrier whose meter alone has no emission.
+FUELS = {
+    "diesel": {"diesel"},
+    "coal": {"anthracite", "bituminous", "lignite", "washed_coal", "other_washed_coal", "briquette", "coal_power"},
+}
 
 
 def used_wh(at: tuple[str, str], line: dict[str, Any]) -> Fraction:
@@ -674,7 +687,7 @@ class Month:
         self.flows = {meter: flows_of(at, body, self) for meter, (at, body) in self.readings.items()}
         self.lines: list[tuple[tuple[str, str], dict[str, Any]]] = []
         self.unvalued: list[dict[str, Any]] = []
-        self.claimed: set[str] = set()
+        self.claimed = self.read_claims()
 
     def find(self, name: str) -> tuple[tuple[str, str], Any]:
         """A document that every month has: its place and body."""
@@ -722,6 +735,8 @@ class Month:
         }
         for key, default in stated.items():
             same(self.site_at, key, model["site"].get(key, default), self.site["zone" if key == "timezone" else key])
+        meters = sorted(item["id"] for item in model.get("meter", []))
+        same(self.site_at, "meters", meters, sorted(body["meter"] for _, body in self.starting("readings/")))
         return model
 
     def meter(self, meter: str) -> dict[str, Any]:
@@ -757,6 +772,7 @@ class Month:
         if formula is None or line["formula"] not in self.formulas:
             raise Difference(at, "formula", "one of this program and of the document formulas", line["formula"])
         same(at, "category", formula.category, line["category"])
+        need(line["scope"] in CATEGORY_SCOPES[formula.category], at, "scope", formula.category, line["scope"])
         values: dict[str, Fraction] = {}
         for name, text, unit in line["inputs"]:
             units = formula.inputs.get(name) or (name in _FUEL and formula.roles.get(name)) or ""
@@ -772,7 +788,7 @@ class Month:
         elif line["source"].startswith("activity:"):
             expected = self.documented(at, line)
         else:
-            expected = {}
+            expected = self.instrument(at, line)
         for name, value in expected.items():
             same(at, f"input {name}", value, values.get(name))
         kg = formula.kg(values)
@@ -793,19 +809,19 @@ class Month:
         )
         same(place, "kind", [category, parameter], [row["category"], row["parameter"]])
         if role == "gwp":
-            same(place, "gas", line["gas"], row["subject"])
+            need(row["subject"] in {line["gas"], GAS_ROWS.get(line["gas"])}, place, "gas", line["gas"], row["subject"])
         elif category == "combustion":
             need(row_id.startswith(self.site["fuel_family"] + "-"), place, "family", self.site["fuel_family"], row_id)
         elif category == "grid_electricity":
             region = self.site["region"] if parameter == "co2_average" else "CN"
             same(place, "region", region, row["region"])
-        day, end = self.day_of(line["start_ns"]), row["valid_to"]
-        need(row["valid_from"] <= day, place, "valid_from", f"at most {day}", row["valid_from"])
-        late = bool(end) and end < day
+        first, last = self.day_of(line["start_ns"]), self.day_of(line["end_ns"] - 1)
+        need(row["valid_from"] <= last, place, "valid_from", f"at most {last}", row["valid_from"])
+        late = bool(row["valid_to"]) and row["valid_to"] < first
         if category == "grid_electricity":
             same(at, "provisional 暂用", late, "provisional" in line["marks"])
         else:
-            need(not late, place, "valid_to", f"at least {day}", end)
+            need(not late, place, "valid_to", f"at least {first}", row["valid_to"])
         return number(row["value"], place, "value")
 
     def metered(self, at: tuple[str, str], line: dict[str, Any]) -> dict[str, Fraction]:
@@ -833,40 +849,69 @@ class Month:
 
     def documented(self, at: tuple[str, str], line: dict[str, Any]) -> dict[str, Fraction]:
         """What the inputs of a line of documents have to be, from the rows that it names."""
-        rows = [(key.split("/", 1)[0], self.row(key, at)) for key in line["activities"]]
+        keys = line["activities"]
+        rows = [(key.split("/", 1)[0], self.row(key, at)) for key in keys]
         same(at, "start_ns, end_ns", [self.start_ns, self.end_ns], [line["start_ns"], line["end_ns"]])
         need(bool(rows), at, "activities", "at least one row", [])
-        if line["formula"].startswith("combustion."):
-            return self.fuel(at, line, rows)
+        fuel = line["formula"].startswith("combustion.")
+        named = f"fuel_movement/{rows[0][1].get('fuel')}" if fuel else keys[0]
+        same(at, "id", f"activity:{named}|{line['scope']}|{self.period}", line["id"])
+        same(at, "source", f"activity:{named.split('/')[0]}", line["source"])
+        if fuel:
+            return self.fuel(at, line, rows[0][1].get("fuel"))
         kind, fields = ROWS[line["formula"]]
-        same(at, "kind of rows", {kind}, {name for name, _ in rows})
-        expected: dict[str, Fraction] = {}
-        for _, row in rows:
-            for name, field in fields.items():
-                value = number(row[field], at, field)
-                if name not in NO_AMOUNT:
-                    expected[name] = expected.get(name, Fraction(0)) + value * self.share(row)
-                else:
-                    same(at, name, expected.setdefault(name, value), value)
-        return expected
-
-    def fuel(self, at: tuple[str, str], line: dict[str, Any], rows: list[tuple[str, Any]]) -> dict[str, Fraction]:
-        """Fuel burnt = opening + purchases - closing - handed on; measured values weighted by mass."""
-        moved = [row for kind, row in rows if kind == "fuel_movement"]
-        tests = [row for kind, row in rows if kind == "fuel_quality"]
-        same(at, "fuel", 1, len({row["fuel"] for row in moved + tests}))
-        same(at, "unit", {unit for name, _, unit in line["inputs"] if name == "fc"}, {row["unit"] for row in moved})
-        expected = {
-            "fc": sum((SIGNS[row["direction"]] * number(row["quantity"], at, "quantity") for row in moved), Fraction(0))
+        same(at, "rows", [kind], [name for name, _ in rows])
+        row = rows[0][1]
+        if kind == "process_input":
+            used = self.factors[dict(line["factors"])["ef"]]
+            same(at, "material", row["material"], used["subject"])
+        if kind == "refrigerant":
+            same(at, "gas", row["gas"], line["gas"])
+            same(at, "scope", "scope1" if SEVEN_GASES.fullmatch(row["gas"]) else "memo_outside", line["scope"])
+            same(at, "method", line["formula"], f"fugitive.{row['method']}/1")
+        return {
+            name: number(row[field], at, field) * (1 if name in NO_AMOUNT else self.share(row))
+            for name, field in fields.items()
         }
+
+    def fuel(self, at: tuple[str, str], line: dict[str, Any], fuel: Any) -> dict[str, Fraction]:
+        """Fuel burnt in the month, and measured values where every batch of it states them, weighted by quantity.
+
+        Burnt = opening stock + purchases - closing stock - handed on; without both stocks it is purchases - handed on,
+        and for what is not piped that is marked as estimated.
+        """
+        last = (self.after - timedelta(1)).isoformat()
+        moved, tests = (
+            {key: row for key, row in self.rows.items() if key.split("/")[0] == kind and row["fuel"] == fuel}
+            for kind in ("fuel_movement", "fuel_quality")
+        )
+        tests = {
+            key: row for key, row in tests.items() if row["start"] <= last and self.first.isoformat() <= row["end"]
+        }
+        units = {row["unit"] for row in moved.values()} | {row["unit"] for row in tests.values()}
+        same(at, "unit of fc", {unit for name, _, unit in line["inputs"] if name == "fc"}, units)
+        sums: dict[str, Fraction] = defaultdict(Fraction)
+        for key, row in moved.items():
+            need(self.first.isoformat() <= row["day"] <= last, at, f"day of {key}", self.period, row["day"])
+            sums[row["direction"]] += number(row["quantity"], at, f"quantity of {key}")
+        burnt = sums["purchase"] - sums["transfer_out"]
+        taken = {"opening_stock", "closing_stock"} <= {row["direction"] for row in moved.values()}
+        if taken:
+            burnt += sums["opening_stock"] - sums["closing_stock"]
+        same(at, "estimated 估算", not taken and units != {"1e4Nm3"}, "estimated" in line["marks"])
+        expected = {"fc": burnt}
         for name, field in (("ncv", "ncv"), ("cc", "carbon_content"), ("of", "oxidation_rate")):
-            pairs = [
-                (number(row["quantity"], at, "quantity"), number(row[field], at, field))
-                for row in tests
-                if row[field] is not None
-            ]
-            if pairs:
-                expected[name] = sum((q * v for q, v in pairs), Fraction(0)) / sum((q for q, _ in pairs), Fraction(0))
+            if tests and all(row[field] is not None for row in tests.values()):
+                weights = [number(row["quantity"], at, "quantity") * self.share(row) for row in tests.values()]
+                values = [number(row[field], at, field) for row in tests.values()]
+                mean = sum((weight * value for weight, value in zip(weights, values)), Fraction(0))  # noqa: B905
+                expected[name] = mean / sum(weights)
+        given = {name for name, _, _ in line["inputs"]}
+        same(at, "measured values", sorted(expected), sorted(given))
+        for role, row_id in line["factors"]:
+            same((self.factors_at[0], row_id), f"fuel of {role}", fuel, self.factors[row_id]["subject"])
+        used = sorted([*moved, *(tests if len(expected) > 1 else ())])
+        same(at, "rows", used, sorted(line["activities"]))
         return expected
 
     def share(self, row: dict[str, Any]) -> Fraction:
@@ -903,28 +948,59 @@ class Month:
             if kind in kinds and f"activity:{kind}" not in apart:
                 need(key in used, (f"activities/{kind}", key), "line", "a line that uses the row", "none")
 
-    def check_market(self) -> None:
-        """Instruments are claimed once, within what they hold; with the residual mix they cover what was bought."""
+    def instrument(self, at: tuple[str, str], line: dict[str, Any]) -> dict[str, Fraction]:
+        """What the inputs of a market-based line have to be, from its certificate or contract."""
+        kind, _, key = line["source"][len("market:") :].partition("/")
+        same(at, "id", f"{line['source']}|scope2_market|{self.start_ns}", line["id"])
+        same(at, "scope", "scope2_market", line["scope"])
+        same(at, "start_ns, end_ns", [self.start_ns, self.end_ns], [line["start_ns"], line["end_ns"]])
+        residual = line["source"] == "market:residual"
+        same(at, "formula", f"electricity.{'average' if residual else 'instrument'}/1", line["formula"])
+        if residual:
+            return {}
+        if kind == "contract" and f"power_contract/{key}" in line["activities"]:
+            row = self.row(f"power_contract/{key}", at)
+            holds = number(row["mwh"], at, "mwh") * self.share(row) * 10**6
+            need(used_wh(at, line) <= holds, at, "energy", f"at most {holds} Wh", str(used_wh(at, line)))
+            return {"ef": number(row["kg_co2_per_kwh"], at, "kg_co2_per_kwh")}
+        certificate = line["source"][len("market:") :]
+        need(certificate in self.claimed, at, "claim", f"one of {certificate}", "none")
+        return {"ef": Fraction(0), "energy": Fraction(self.claimed[certificate])}
+
+    def read_claims(self) -> dict[str, int]:
+        """Wh that each certificate covers: claimed once, retired, exactly what it holds or was delivered with it."""
         at, body = self.find("claims")
-        market = [(place, line) for place, line in self.lines if line["source"].startswith("market:")]
-        claimed: dict[str, int] = defaultdict(int)
-        for key, energy_wh, _ in body["claims"]:
+        claimed: dict[str, int] = {}
+        green: dict[str, Fraction] = defaultdict(Fraction)
+        for key, row in self.rows.items():
+            if key.startswith("green_power/"):
+                green[row["certificate"]] += number(row["mwh"], at, "mwh")
+        for key, energy_wh, period in body["claims"]:
+            row = self.row(f"certificate/{key}", at)
             need(key not in claimed, at, "certificate", "claimed once", key)
-            claimed[key] += energy_wh
-            holds = number(self.row(f"certificate/{key}", at)["mwh"], at, "mwh") * 10**6
-            need(
-                type(energy_wh) is int and 0 < energy_wh <= holds, at, f"energy of {key}", f"1 to {holds} Wh", energy_wh
-            )
-        for key, energy_wh in claimed.items():
-            used = sum(used_wh(place, line) for place, line in market if line["source"] == f"market:{key}")
-            same(at, f"energy of {key} in lines", Fraction(energy_wh), Fraction(used))
-        self.claimed = set(claimed)
+            same(at, f"period of {key}", self.period, period)
+            need(row["claimed_for"] in {"", self.period, self.period[:4]}, at, key, self.period, row["claimed_for"])
+            retired = row["retired_on"] or "not"
+            need(retired <= self.as_of, at, f"retired_on of {key}", f"at most {self.as_of}", retired)
+            holds = number(row["mwh"], at, "mwh")
+            part = green[key] if key in green and row["claimed_for"] != self.period else holds
+            need(part <= holds, at, f"green power of {key}", f"at most {holds} MWh", str(part))
+            same(at, f"energy of {key}", part * 10**6 // 1, energy_wh)
+            claimed[key] = energy_wh
+        return claimed
+
+    def check_market(self) -> None:
+        """Every claim has its line; instruments and residual mix together are what was bought."""
+        market = [(at, line) for at, line in self.lines if line["source"].startswith("market:")]
+        sources = {line["source"] for _, line in market}
+        for key in self.claimed:
+            need(f"market:{key}" in sources, self.find("claims")[0], "line", f"one of {key}", "none")
         entries = [
             m for m, (_, doc) in self.readings.items() if (doc["role"], doc["carrier"]) == ("entry", "electricity")
         ]
         bought = sum(flow.value for meter in entries for flow in self.flows[meter])
         covered = sum(used_wh(place, line) for place, line in market)
-        same(at, "energy of market-based lines", Fraction(bought), Fraction(covered))
+        same((self.period, "lines/market"), "energy of all lines", Fraction(bought), Fraction(covered))
 
     def check_totals(self) -> None:
         """All totals, as sums of the lines and flows that were checked."""
@@ -943,8 +1019,19 @@ class Month:
         same(at, "period", self.period, totals["period"])
         same(at, "provisional", any("provisional" in line["marks"] for _, line in self.lines), totals["provisional"])
         metered = {line["source"][6:] for _, line in self.lines if line["source"].startswith("meter:")}
-        whole = not self.unvalued and all(energy[meter][2] in {"complete", "estimated"} for meter in metered)
-        need(whole or not totals["complete"], at, "complete", "false: something is missing", totals["complete"])
+        whole = all(energy[meter][2] in {"complete", "estimated"} for meter in metered)
+        whole = whole and not self.unvalued and not any(map(self.without_emission, self.readings))
+        same(at, "complete", whole, totals["complete"])
+
+    def without_emission(self, meter: str) -> bool:
+        """Whether a bought carrier is measured, and neither its meter nor a document has a line for it."""
+        body = self.readings[meter][1]
+        if body["role"] != "entry":
+            return False
+        if body["carrier"] == "steam" and body["unit"] == "g":
+            return not any(line["source"] == f"meter:{meter}" for _, line in self.lines)
+        bought = {row["fuel"] for key, row in self.rows.items() if key.startswith("fuel_movement/")}
+        return body["carrier"] in FUELS and not bought & FUELS[body["carrier"]]
 
     def energy(self, meter: str) -> list[Any]:
         """What passed a meter in the month, its unit, and how sure it is."""
@@ -984,7 +1071,7 @@ def examine_months(members: dict[str, bytes], manifest: dict[str, Any], verdict:
         month.check()
         for key in month.claimed:
             need(key not in claimed, (f"documents/{close}.json", f"close {period}"), "certificate", "claimed once", key)
-        claimed |= month.claimed
+        claimed |= set(month.claimed)
         verdict["months"].append({"period": name, "version": body["version"], "by_scope": body["totals"]["by_scope"]})
         verdict["meters"] = max(verdict["meters"], len(month.readings))
         verdict["flows"] += sum(map(len, month.flows.values()))
