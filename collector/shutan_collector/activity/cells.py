@@ -19,7 +19,7 @@ __all__ = [
     "Cell",
     "CellError",
     "day_of",
-    "decimal_of_float",
+    "decimal_shown",
     "moment_of",
     "month_of",
     "number_of",
@@ -54,7 +54,7 @@ class BadCell:
 Cell = str | Decimal | datetime | bool | BadCell
 
 
-def decimal_of_float(value: float) -> Decimal | BadCell:
+def decimal_shown(value: float) -> Decimal | BadCell:
     """The decimal a spreadsheet shows for a binary number: the shortest that gives the same number.
 
     More than 15 significant digits are refused: such a cell holds what a calculation left over, not what was written.

@@ -16,7 +16,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
-from shutan_collector.activity.cells import BadCell, Cell, decimal_of_float
+from shutan_collector.activity.cells import BadCell, Cell, decimal_shown
 from shutan_collector.errors import Problem
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def _cell(cell: _OpenpyxlCell) -> Cell:
     if isinstance(value, int):
         return Decimal(value)
     if isinstance(value, float):
-        return decimal_of_float(value)
+        return decimal_shown(value)
     if value is None or isinstance(value, str):
         return (value or "").strip()
     return BadCell(f"holds {type(value).__name__}, not a date, number or text")

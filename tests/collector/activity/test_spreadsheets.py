@@ -15,7 +15,7 @@ from shutan_collector.activity.cells import (
     BadCell,
     CellError,
     day_of,
-    decimal_of_float,
+    decimal_shown,
     moment_of,
     month_of,
     number_of,
@@ -61,12 +61,12 @@ def test_xlsx_number_that_a_calculation_left_over_is_refused(cell: float, tmp_pa
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**12), max_value=10**12, places=3))
 def test_a_decimal_of_fifteen_digits_survives_a_spreadsheet(value: object) -> None:
-    assert decimal_of_float(float(str(value))) == value
+    assert decimal_shown(float(str(value))) == value
 
 
 @given(st.floats())
 def test_any_binary_number_is_exact_or_refused(value: float) -> None:
-    found = decimal_of_float(value)
+    found = decimal_shown(value)
     assert isinstance(found, BadCell) or float(found) == value
 
 
