@@ -8,6 +8,7 @@ CollectorError              where, reason; str() is one line for a person
 ├── ActivityError           tell a person: every mistake of the activity files at once
 ├── ClaimError              tell a person: certificates or contracts claimed twice, beyond use or out of their time
 ├── ControlError            tell a person: every mistake of a budget, of allowance data or of deadlines at once
+├── SectorError             tell a person: every mistake of a sector form at once, or a sector that is not registered
 ├── LedgerError             tell a person: the ledger refuses: period, certificate, meter, version, a broken chain
 │   └── IncompleteError     tell a person: every meter that keeps a period from closing at once
 ├── EvidenceError           tell a person: a key, or evidence that cannot be exported or does not verify
@@ -30,6 +31,7 @@ __all__ = [
     "LedgerError",
     "Problem",
     "RequestError",
+    "SectorError",
     "SeriesError",
     "SeriesFileError",
     "SiteError",
@@ -114,6 +116,10 @@ class ClaimError(_ManyError):
 
 class ControlError(_ManyError):
     """All mistakes of a budget file, of allowance data or of deadlines."""
+
+
+class SectorError(_ManyError):
+    """All mistakes of a sector's form.toml; a problem's key is the row's code."""
 
 
 class SeriesFileError(SeriesError):
