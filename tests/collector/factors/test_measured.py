@@ -91,7 +91,7 @@ _AMOUNTS = st.tuples(st.fractions(1, 500, max_denominator=100), st.fractions(10,
 
 @given(st.lists(_AMOUNTS, min_size=1, max_size=6), st.randoms(use_true_random=False))
 def test_splitting_and_reordering_batches_keeps_the_mean(
-    amounts: list[tuple[Fraction, Fraction]], random: object
+    amounts: list[tuple[Fraction, Fraction]], random: Random
 ) -> None:
     whole = [_batch(f"B{at}", str(mass), str(ncv)) for at, (mass, ncv) in enumerate(amounts)]
     halves = [
