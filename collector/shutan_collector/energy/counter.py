@@ -7,9 +7,9 @@ of any split add up to the whole.
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from itertools import accumulate, chain
 from typing import TYPE_CHECKING
 
 from shutan_collector.energy.registers import Break, Event, EventKind, Track
@@ -59,27 +59,21 @@ class Counter:
     """Joined readings with a running count; indices number the readings in time order."""
 
     def __init__(self, installed: Sequence[Installed]) -> None:
-        # 16 bytes a reading: a year of quarters of forty meters is held at once while a report is made.
-        self.times_ns: array[int] = array("q")
-        self._values: array[int] = array("q")
-        self._sources: list[tuple[int, str]] = []
+        parts = [part for part in installed if part.track.times_ns]
+        # The columns of a lone instrument are the store's own, 16 bytes a reading: nothing is copied.
+        self.times_ns = _joined([part.track.times_ns for part in parts])
+        self._values = _joined([part.track.values for part in parts])
+        bases = list(accumulate((len(part.track.times_ns) for part in parts), initial=0))
+        self._sources = [(base, part.source) for base, part in zip(bases, parts, strict=False)]
         breaks: list[Break] = []
         events: list[Event] = []
-        last: Installed | None = None
-        for part in installed:
-            if not part.track.times_ns:
-                continue
-            base = len(self.times_ns)
-            if last is not None:
-                joint = self._swap(last, part, base)
+        for number, (base, part) in enumerate(zip(bases, parts, strict=False)):
+            if number:
+                joint = self._swap(parts[number - 1], part, base)
                 breaks.append(joint[0])
                 events.append(joint[1])
-            self._sources.append((base, part.source))
-            self.times_ns.extend(part.track.times_ns)
-            self._values.extend(part.track.values)
             breaks.extend(Break(base + cut.index, cut.kind, cut.counted, cut.exact) for cut in part.track.breaks)
             events.extend(part.track.events)
-            last = part
         self._breaks = tuple(breaks)
         self._break_index = [cut.index for cut in breaks]
         self.events = tuple(sorted(events, key=lambda event: (event.start_ns, event.end_ns, event.kind)))
@@ -134,9 +128,9 @@ class Counter:
 
     def _swap(self, old: Installed, new: Installed, index: int) -> tuple[Break, Event]:
         """The joint between two installations: nothing is counted between the old and the new instrument."""
-        start_ns, end_ns = self.times_ns[-1], new.track.times_ns[0]
+        start_ns, end_ns = self.times_ns[index - 1], self.times_ns[index]
         sealed = old.sealed_end and new.sealed_start and start_ns == end_ns
-        before, after = self._values[-1], new.track.values[0]
+        before, after = self._values[index - 1], self._values[index]
         event = Event(EventKind.SWAP, start_ns, end_ns, before, after, exact=sealed)
         return Break(index, EventKind.SWAP, 0, sealed), event
 
@@ -147,3 +141,7 @@ class Counter:
             step = self._values[cut.index] - self._values[cut.index - 1]
             offsets.append(offsets[-1] + cut.counted - step)
         return offsets
+
+
+def _joined(columns: Sequence[Sequence[int]]) -> Sequence[int]:
+    return columns[0] if len(columns) == 1 else list(chain.from_iterable(columns))

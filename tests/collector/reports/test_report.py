@@ -37,11 +37,24 @@ def _material() -> dict[Key, Readings]:
     }
 
 
+SHIFTS = """
+[[shift]]
+name = "night"
+start = "22:00"
+end = "01:00"
+
+[[shift]]
+name = "early"
+start = "01:00"
+end = "02:30"
+"""
+
+
 def _report(
     kind: Kind = Kind.HOUR, readings: Mapping[Key, Readings] | None = None, estimate: Estimate = Estimate.NONE
 ) -> Report:
     reader = MemoryReader(_material() if readings is None else readings)
-    site = parse_site(SITE, "site.toml")
+    site = parse_site(SITE + SHIFTS, "site.toml")
     start, end = at("2026-06-01"), at("2026-06-01T03:00")
     return build_energy_report(site, reader, start, end, kind, estimate=estimate, as_of=date(2026, 6, 30))
 
@@ -144,6 +157,14 @@ def test_the_total_does_not_depend_on_the_period(kind: Kind) -> None:
     assert report.meter("boiler-gas").energy.total.value == 3 * 12_348
     carbon = [item.period_carbon_g(kind, flow) for item in report.meters for flow in item.energy.periods]
     assert kind is not Kind.QUARTER or set(carbon) == {None}
+
+
+def test_carbon_of_a_shift_is_told_where_it_begins_and_ends_with_an_hour() -> None:
+    report = _report(Kind.SHIFT)
+    for meter_id, carbon in (("entry", [93_840, None, None]), ("boiler-gas", [24_877, None, None])):
+        item = report.meter(meter_id)
+        assert all(flow.value is not None for flow in item.energy.periods)
+        assert [item.period_carbon_g(Kind.SHIFT, flow) for flow in item.energy.periods] == carbon
 
 
 def test_an_estimate_is_marked_wherever_it_is_used() -> None:

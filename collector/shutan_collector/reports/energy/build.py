@@ -12,7 +12,7 @@ from shutan_collector.carbon.metered import metered_lines
 from shutan_collector.energy.measure import Estimate, MeterEnergy, measure
 from shutan_collector.energy.source import read_counter
 from shutan_collector.factors.table import FactorTable, packaged_factors
-from shutan_collector.periods import NS_PER_S, Kind, from_ns, split
+from shutan_collector.periods import NS_PER_S, Kind, from_ns
 
 if TYPE_CHECKING:
     from shutan_collector.carbon.lines import Line, Unvalued
@@ -66,8 +66,13 @@ class MeterReport:
     def period_carbon_g(self, kind: Kind, flow: Flow) -> int | None:
         """Emission of one of the report's periods, grams; None where the meter emits nothing or it cannot be told.
 
-        It cannot where the period has no value, no single factor, or is a quarter, finer than a ledger line.
+        It cannot where the period has no value, no single factor, is a quarter, finer than a ledger line, or a shift
+        that begins or ends within one.
         """
+        if kind is Kind.SHIFT:
+            edges = {edge for line in self.lines for edge in (line.start_ns, line.end_ns)}
+            if not {flow.start_ns, flow.end_ns} <= edges:
+                return None
         unvalued = any(part.start_ns < flow.end_ns and flow.start_ns < part.end_ns for part in self.unvalued)
         if report_scope(self.meter) is None or flow.value is None or kind is Kind.QUARTER or unvalued:
             return None
@@ -137,8 +142,8 @@ def build_energy_report(
     if as_of is None:
         as_of = max(datetime.now(UTC).astimezone(site.zone).date(), from_ns(end_ns, site.zone).date())
     table = factors or packaged_factors()
-    spans = split(start_ns, end_ns, kind, site.zone)
-    hours = spans if kind is Kind.HOUR else split(start_ns, end_ns, Kind.HOUR, site.zone)
+    spans = site.spans(start_ns, end_ns, kind)
+    hours = spans if kind is Kind.HOUR else site.spans(start_ns, end_ns, Kind.HOUR)
     tolerance_ns = site.tolerance_s * NS_PER_S
     meters: list[MeterReport] = []
     for meter in site.tree():
