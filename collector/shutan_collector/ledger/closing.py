@@ -26,7 +26,7 @@ from shutan_collector.ledger.closes import (
     read_close,
     state,
 )
-from shutan_collector.ledger.compare import compare
+from shutan_collector.ledger.compare import Difference, compare, compare_totals
 from shutan_collector.ledger.entries import Record
 from shutan_collector.ledger.proposals import accept_proposal, proposals, propose, reject_proposal
 from shutan_collector.ledger.totals import sum_totals
@@ -53,6 +53,7 @@ __all__ = [
     "close_month",
     "close_year",
     "compare",
+    "compare_versions",
     "current",
     "current_closes",
     "documents_of",
@@ -175,6 +176,23 @@ def version_of(ledger: Reader, period: str, version: int) -> PeriodDocuments:
     if close is None:
         raise LedgerError(f"period {period}", f"has no version {version}; it has {len(versions)}")
     return _documents(ledger, close)
+
+
+def compare_versions(ledger: Reader, period: str, old: int = 0, new: int = 0) -> Difference:
+    """Two versions of a closed month or year side by side; 0 = the current one, and for `old` the one before `new`.
+
+    Raises LedgerError if there is no such version.
+    """
+    versions = {close.version: close for close in history(ledger, period)}
+    after = new or max(versions, default=0)
+    before = old or after - 1
+    for version in (before, after):
+        if version not in versions:
+            raise LedgerError(f"period {period}", f"has no version {version}; it has {len(versions)}")
+    pair = versions[before], versions[after]
+    sets = [frozenset((item.name, item.sha256) for item in close.documents) for close in pair]
+    names = sorted({name for name, _ in sets[0] ^ sets[1]})
+    return compare_totals(pair[0].totals, pair[1].totals, tuple(names))
 
 
 def claimed_elsewhere(ledger: Reader, period: str) -> frozenset[str]:

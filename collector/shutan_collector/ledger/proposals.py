@@ -191,7 +191,7 @@ def reject_proposal(ledger: Ledger, seq: int, author: str, reason: str, at: str)
 def _open_proposal(reader: Reader, seq: int) -> Proposal:
     found = next((item for item in proposals(reader) if item.seq == seq), None)
     if found is None:
-        raise LedgerError(f"proposal {seq}", "there is none with this number; `shutan ledger proposals` lists them")
+        raise LedgerError(f"proposal {seq}", "there is none with this number; `shutan proposal list` shows them")
     if found.state is not ProposalState.OPEN:
         raise LedgerError(f"proposal {seq}", f"is {found.state.value}; only an open proposal can be decided")
     return found
