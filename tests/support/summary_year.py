@@ -38,7 +38,7 @@ name_zh = "九酿酒厂"
 region = "CN-SC"
 organisation = "四川九酿酒业有限公司"
 credit_code = "91510100MA00000000"
-sector = "food_beverage"
+sector = "food_drink"
 coal_rows = { natural_gas = "TCE-NG-HI" }
 electricity_primary_kgce_per_kwh = { value = 0.3, source = "测试用等价值 test value" }
 

@@ -27,10 +27,11 @@ PALETTE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One colour: a value for each bar, None where there is none."""
+    """One colour: a value for each bar, None where there is none; colour "" = the next of the palette."""
 
     name: Both
     values: tuple[Fraction | None, ...]
+    colour: str = ""
 
 
 def draw_bars(labels: Sequence[str], layers: Sequence[Layer], unit: str, family: str) -> str:
@@ -54,7 +55,7 @@ def draw_bars(labels: Sequence[str], layers: Sequence[Layer], unit: str, family:
             height = float(layer.values[at] or 0) * scale
             if height > 0:
                 y -= height
-                drawing.rect((x, y, pitch * 0.66, height), PALETTE[number % len(PALETTE)], stroke=PAPER)
+                drawing.rect((x, y, pitch * 0.66, height), _colour(layer, number), stroke=PAPER)
         drawing.text((x + pitch * 0.33, top + room + 11), label, size=7.5, fill=INK, anchor="middle")
         if tops[at] > 0:
             drawing.text((x + pitch * 0.33, y - 3), f"{tops[at]:,.1f}", size=6.5, fill=SOFT, anchor="middle", halo=True)
@@ -62,6 +63,10 @@ def draw_bars(labels: Sequence[str], layers: Sequence[Layer], unit: str, family:
             drawing.text((x + pitch * 0.33, top + room - 4), "无", size=7, fill=SOFT, anchor="middle")
     _legend(drawing, layers)
     return drawing.to_svg()
+
+
+def _colour(layer: Layer, number: int) -> str:
+    return layer.colour or PALETTE[number % len(PALETTE)]
 
 
 def _entries(layers: Sequence[Layer]) -> list[tuple[float, int, str]]:
@@ -85,5 +90,5 @@ def _legend_rows(layers: Sequence[Layer]) -> int:
 def _legend(drawing: Drawing, layers: Sequence[Layer]) -> None:
     for number, (x, row, text) in enumerate(_entries(layers)):
         y = 3 + 12 * row
-        drawing.rect((x, y, 9, 9), PALETTE[number % len(PALETTE)])
+        drawing.rect((x, y, 9, 9), _colour(layers[number], number))
         drawing.text((x + 13, y + 7.5), text, size=7.5)

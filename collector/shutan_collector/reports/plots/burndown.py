@@ -38,17 +38,19 @@ def draw_burndown(  # noqa: PLR0917 a drawing takes what is drawn, in the order 
     left_over = _left_over(used, budget)
     ends = [float(budget - forecast.high), float(budget - forecast.low)] if forecast else []
     lowest = min(0.0, *left_over, *ends)
-    up, down = nice_steps(float(budget)), nice_steps(-lowest, 2) if lowest < 0 else [0.0]
+    up = nice_steps(float(budget))
+    bottom = -lowest * 1.15 if lowest < 0 else 0.0
+    below = [-step for step in up[1:] if step <= bottom]
     drawing = Drawing(*_SIZE, family)
     room = _SIZE[1] - _TOP - _BOTTOM
-    scale = room / (up[-1] + down[-1])
+    scale = room / (up[-1] + bottom)
     zero = _TOP + up[-1] * scale
     pitch = (_SIZE[0] - _LEFT - 60) / len(labels)
 
     def at(number: int, value: float) -> tuple[float, float]:
         return _LEFT + pitch * number, zero - value * scale
 
-    for step in [*(-value for value in down[1:]), *up]:
+    for step in (*below, *up):
         drawing.line(at(0, step), (_SIZE[0] - 60, zero - step * scale), INK if step == 0 else RULE, width=0.4)
         drawing.text((_LEFT - 5, zero - step * scale + 2.5), f"{step:,.10g}", size=7, fill=SOFT, anchor="end")
     drawing.text((_LEFT - 5, _TOP - 10), unit, size=7, fill=SOFT, anchor="end")
@@ -61,6 +63,8 @@ def draw_burndown(  # noqa: PLR0917 a drawing takes what is drawn, in the order 
         drawing.polygon([corner, at(len(labels), ends[1]), at(len(labels), ends[0])], _REAL, opacity=0.18)
         drawing.polyline([corner, at(len(labels), float(budget - forecast.expected))], _REAL, width=1.2, dash="2 2")
         _end_label(drawing, at(len(labels), float(budget - forecast.expected)), float(budget - forecast.expected))
+    if last == len(labels):
+        _end_label(drawing, at(last, left_over[-1]), left_over[-1])
     drawing.polyline([at(number, value) for number, value in enumerate(left_over)], _REAL, width=2)
     for number, value in enumerate(left_over):
         drawing.circle(at(number, value), 2.4, _OVER if value < 0 else _REAL)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from shutan_collector.reports.table import Both
 
-__all__ = ["Band", "Node", "draw_sankey"]
+__all__ = ["COLOURS", "Band", "Node", "draw_sankey"]
 
 _WIDTH: Final = 720.0
 _TOP: Final = 34.0
