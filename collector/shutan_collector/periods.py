@@ -23,6 +23,7 @@ __all__ = ["NS_PER_S", "Kind", "Shift", "Span", "from_ns", "iso", "midnight_ns",
 
 NS_PER_S = 1_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_NS = (datetime(9000, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1) * 1000
 _MAX_SPANS = 400_000  # eleven years of quarters: a wrong year in --to must not fill the memory
 
 
@@ -128,6 +129,8 @@ def split(start_ns: int, end_ns: int, kind: Kind, zone: ZoneInfo, shifts: Sequen
     """
     if end_ns <= start_ns:
         raise RequestError("--to", f"{iso(end_ns, zone)} is not after --from {iso(start_ns, zone)}")
+    if end_ns > _LAST_NS:
+        raise RequestError("--to", "lies after the year 8999; is the year right?")
     if (end_ns - start_ns) // (kind.shortest_s * NS_PER_S) > _MAX_SPANS:
         raise RequestError("--period", f"{kind.value} cuts this request into more than {_MAX_SPANS} periods")
     if kind is Kind.SHIFT:

@@ -74,6 +74,12 @@ def test_an_absurd_request_is_refused_before_it_fills_the_memory() -> None:
         split(at("1026-06-01"), at("2026-06-01"), Kind.QUARTER, SHANGHAI)
 
 
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_year_that_the_calendar_does_not_hold_is_refused(kind: Kind) -> None:
+    with pytest.raises(RequestError, match="lies after the year 8999"):
+        split(at("9999-12-30"), at("9999-12-31"), kind, SHANGHAI, THREE_SHIFTS)
+
+
 @settings(deadline=None)  # shared machines stall
 @given(
     st.integers(at("2020-01-01"), at("2030-01-01")),

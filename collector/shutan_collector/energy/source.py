@@ -37,15 +37,19 @@ def read_counter(
     margin_ns = site.tolerance_s * NS_PER_S + _MARGIN_NS
     limit_ns = (meter.stuck_after_s or 0) * NS_PER_S if own else 0
     # As far back as a register may stand still: one that stuck before the request and through its start is seen.
-    window = (max(0, start_ns - margin_ns - limit_ns), end_ns + margin_ns)
+    near_ns = max(0, start_ns - margin_ns)
+    window = (max(0, near_ns - limit_ns), end_ns + margin_ns)
     installed: list[Installed] = []
     bad_quality = 0
     for item in meter.installations:
         begin, end = _within(item, window)
         if begin >= end:
             continue
-        samples = reader.read(Source(meter.family, site.id, item.node, item.device), metric or meter.metric, begin, end)
+        source = Source(meter.family, site.id, item.node, item.device)
+        samples = reader.read(source, metric or meter.metric, begin, end)
         bad_quality += samples.bad_quality
+        if begin < near_ns:
+            bad_quality -= reader.read(source, metric or meter.metric, begin, min(near_ns, end)).bad_quality
         sealed_start = own and item.start_register is not None and begin == item.start_ns
         sealed_end = own and item.end_register is not None and end == item.end_ns
         seals = [(item.start_ns, item.start_register)] if sealed_start else []
