@@ -13,7 +13,7 @@ from shutan_collector.accounting.documents import Document, PeriodDocuments
 from shutan_collector.accounting.lines import lines_by_document, lines_document
 from shutan_collector.accounting.readings import flows_of
 from shutan_collector.accounting.reference import factors_document, formulas_document
-from shutan_collector.accounting.totals import meter_total, totals_document
+from shutan_collector.accounting.totals import MeterTotal, meter_total, totals_document
 from shutan_collector.activity.documents import PREFIX, book_of
 from shutan_collector.carbon.accountant import not_accounted
 from shutan_collector.carbon.activities import activity_lines
@@ -62,8 +62,18 @@ def value_month(
         lines += found[0]
         unvalued += found[1]
     rows = activity_lines(site, book, month, table, as_of)
-    bought_wh = _bought_wh(site, documents)
-    market = market_lines(site, month, bought_wh, book, claimed, table, as_of)
+    bought = _bought(site, documents)
+    market = market_lines(
+        site,
+        month,
+        sum(item.value for item in bought),
+        book,
+        claimed,
+        table,
+        as_of,
+        estimated=any(item.state == "estimated" for item in bought),
+        exact=all(item.state != "inexact" for item in bought),
+    )
     lines += (*rows[0], *market.lines)
     unvalued += rows[1]
     found_documents = dict(documents)
@@ -76,10 +86,10 @@ def value_month(
     return PeriodDocuments(month, tuple(Document(name, found_documents[name]) for name in sorted(found_documents)))
 
 
-def _bought_wh(site: Site, documents: Mapping[str, JsonObject]) -> int:
-    """Electricity bought in the month, from the flows of the entry meters."""
+def _bought(site: Site, documents: Mapping[str, JsonObject]) -> tuple[MeterTotal, ...]:
+    """Electricity bought in the month, by entry meter, from its flows."""
     entries = (meter for meter in site.meters if (meter.carrier, meter.role) == (Carrier.ELECTRICITY, Role.ENTRY))
-    return sum(meter_total(documents[f"readings/{meter.id}"]).value for meter in entries)
+    return tuple(meter_total(documents[f"readings/{meter.id}"]) for meter in entries)
 
 
 def _claims(claims: Iterable[Claim]) -> JsonObject:

@@ -30,7 +30,13 @@ __all__ = [
     "restatement_table",
 ]
 
-_HASH_DIGITS: Final = 16
+_HASH_DIGITS: Final = 8
+_SCOPES: Final = {
+    "scope1": "scope 1\nkg CO₂e",
+    "scope2_heat": "heat 热力\nkg CO₂e",
+    "scope2_location": "location 位置\nkg CO₂e",
+    "scope2_market": "market 市场\nkg CO₂e",
+}
 
 
 def closes_document(closes: Sequence[Close]) -> JsonObject:
@@ -56,13 +62,12 @@ def closes_document(closes: Sequence[Close]) -> JsonObject:
 def closes_table(closes: Sequence[Close]) -> Table:
     """One row per close entry."""
     table = Table(title="closed 已关账", title_justify="left")
-    for name in ("period\n核算期", "version\n版本", "entry\n条目", "hash\n摘要"):
+    for name in ("period\n核算期", "v\n版本", "entry\n条目", "hash\n摘要"):
         table.add_column(name, no_wrap=True)
-    scopes = sorted({scope for item in closes for scope in item.totals.by_scope})
-    for scope in scopes:
-        table.add_column(f"{scope}\nkg CO₂e", justify="right", no_wrap=True)
+    for name in _SCOPES.values():
+        table.add_column(name, justify="right", no_wrap=True)
     for item in closes:
-        grams = [_kg(item.totals.by_scope.get(scope)) for scope in scopes]
+        grams = [_kg(item.totals.by_scope.get(scope)) for scope in _SCOPES]
         table.add_row(item.period, str(item.version), str(item.seq), item.hash[:_HASH_DIGITS], *grams)
     return table
 

@@ -23,7 +23,8 @@ def recounted(body: dict[str, Any]) -> list[int]:
     """The flows once more, written from the rule and not from the code."""
     register, t_ns = body["register"], body["t_ns"]
     counted = {cut["at"]: cut["counted"] for cut in body["breaks"]}
-    total, sums = 0, []
+    total = 0
+    sums: list[int] = []
     for number in range(len(register)):
         if number:
             total += counted.get(number, register[number] - register[number - 1])
@@ -56,7 +57,8 @@ def of_readings(readings: list[tuple[int, int]], estimate: Estimate) -> tuple[Co
 def readings(draw: st.DrawFn) -> list[tuple[int, int]]:
     """Two days and an hour on each side, with gaps, rollovers, resets and whatever else may come."""
     minutes = sorted(draw(st.sets(st.integers(-60, 2 * 1440 + 60), max_size=150)))
-    value, found = draw(st.integers(0, SPAN - 1)), []
+    value = draw(st.integers(0, SPAN - 1))
+    found: list[tuple[int, int]] = []
     for minute in minutes:
         value = draw(st.one_of(st.integers(0, 5_000).map(lambda step, now=value: (now + step) % SPAN), st.just(0)))
         found.append((START + minute * 60 * SECOND, value))
