@@ -34,9 +34,9 @@ class Draft:
     provisional: bool = False
     activities: tuple[str, ...] = ()
 
-    def with_first_input(self, given: Input) -> Draft:
+    def of_activity(self, quantity: Input, *, provisional: bool) -> Draft:
         """The same with the activity's quantity in front of the other inputs."""
-        return replace(self, inputs=(given, *self.inputs))
+        return replace(self, inputs=(quantity, *self.inputs), provisional=provisional)
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,8 @@ class _Valuer:
     def line(self, draft_of: Callable[[date], Draft], scope: Scope, number: int, flow: Flow) -> Line | Unvalued:
         zone, source = self._site.zone, f"meter:{self._meter.id}"
         draft = draft_of(from_ns(flow.start_ns, zone).date())
-        if draft != draft_of(from_ns(flow.end_ns - 1, zone).date()):
+        last = draft_of(from_ns(flow.end_ns - 1, zone).date())
+        if (draft.rows, draft.inputs) != (last.rows, last.inputs):
             value = Fraction(flow.value or 0)
             unit = self._meter.unit.value
             return Unvalued(source, flow.start_ns, flow.end_ns, value, unit, _CHANGES[draft.formula])
@@ -128,7 +129,9 @@ class _Valuer:
             estimated=flow.estimated,
             exact=flow.exact,
         )
-        return make_line(draft.with_first_input(self._quantity(flow.value or 0)), origin)
+        # The same row may be the last day's own factor and the first day's stand-in (暂用), or the other way round.
+        provisional = draft.provisional or last.provisional
+        return make_line(draft.of_activity(self._quantity(flow.value or 0), provisional=provisional), origin)
 
     def _quantity(self, value: int) -> Input:
         match self._meter.unit:
