@@ -12,6 +12,7 @@ CollectorError              where, reason; str() is one line for a person
 ├── LedgerError             tell a person: the ledger refuses: period, certificate, meter, version, a broken chain
 │   └── IncompleteError     tell a person: every meter that keeps a period from closing at once
 ├── EvidenceError           tell a person: a key, or evidence that cannot be exported or does not verify
+├── FootprintError          tell a person: every mistake of a footprint plan at once
 ├── FactorError             tell a person: an emission factor is missing or malformed
 └── RequestError            tell a person: the request itself is wrong (date, period, store address)
 """
@@ -27,6 +28,7 @@ __all__ = [
     "ControlError",
     "EvidenceError",
     "FactorError",
+    "FootprintError",
     "IncompleteError",
     "LedgerError",
     "Problem",
@@ -116,6 +118,10 @@ class ClaimError(_ManyError):
 
 class ControlError(_ManyError):
     """All mistakes of a budget file, of allowance data or of deadlines."""
+
+
+class FootprintError(_ManyError):
+    """All mistakes of a footprint plan, or of what it asks of a batch."""
 
 
 class SectorError(_ManyError):
