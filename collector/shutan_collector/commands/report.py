@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from shutan_collector.commands.report_period import add_period_reports
 from shutan_collector.energy.measure import Estimate
 from shutan_collector.errors import CollectorError, RequestError, SiteError, StoreUnavailableError
 from shutan_collector.factors.table import packaged_factors
@@ -26,12 +27,13 @@ __all__ = ["app"]
 EXIT_MISTAKE = 2  # the request, the site file or a factor: a person has to change something
 EXIT_RETRY = 75  # the store does not answer: EX_TEMPFAIL of sysexits.h
 
-app = typer.Typer(no_args_is_help=True, help="Energy and carbon figures from the series store.")
+app = typer.Typer(no_args_is_help=True, help="Energy and carbon: figures from the series store, reports of the ledger.")
+add_period_reports(app)
 
 
 @app.callback()
 def report() -> None:
-    """Energy and carbon figures from the series store."""
+    """Energy and carbon: figures from the series store, reports of the ledger."""
 
 
 @app.command()

@@ -137,7 +137,7 @@ def factor_table(factors: Sequence[Factor]) -> Table:
         Column(Both("单位", "unit"), width=14),
         Column(Both("区域", "region"), width=9),
         Column(Both("来源", "source"), width=48),
-        Column(Both("可信度", "confidence"), width=10),
+        Column(Both("可信度", "confidence"), width=13),
     )
     rows = tuple(
         Row((row.id, Both(row.name_zh, row.name_en), row.text, row.unit, row.region, row.source, row.confidence))

@@ -11,11 +11,13 @@ from dataclasses import fields, is_dataclass
 from datetime import date
 from enum import Enum
 from fractions import Fraction
-from typing import cast
+from typing import Final, cast
 
 from shutan_collector.exact import exact_text
 
-__all__ = ["json_text", "to_plain"]
+__all__ = ["SHOWN", "json_text", "to_plain"]
+
+SHOWN: Final = "shown"  # field(metadata={SHOWN: False}) keeps a field out of documents
 
 
 def to_plain(value: object) -> object:
@@ -32,7 +34,9 @@ def to_plain(value: object) -> object:
     elif isinstance(value, tuple | list):
         plain = [to_plain(item) for item in cast("tuple[object, ...]", value)]
     elif is_dataclass(value) and not isinstance(value, type):
-        plain = {item.name: to_plain(getattr(value, item.name)) for item in fields(value)}
+        plain = {
+            item.name: to_plain(getattr(value, item.name)) for item in fields(value) if item.metadata.get(SHOWN, True)
+        }
     else:
         message = f"{type(value).__name__} has no exact form in a document"
         raise TypeError(message)

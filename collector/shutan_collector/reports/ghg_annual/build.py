@@ -6,11 +6,12 @@ Scope 2 Guidance (location- and market-based figures side by side).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from shutan_collector.carbon.lines import Category, Scope
 from shutan_collector.carbon.sectors import check_site, fill_form, load_sector
+from shutan_collector.reports.document import SHOWN
 from shutan_collector.reports.emissions import METHODS, Method, by_source, total_g
 from shutan_collector.reports.heading import heading_of
 
@@ -65,7 +66,7 @@ class GhgModel:
     """
 
     heading: Heading
-    site: Site
+    site: Site = field(metadata={SHOWN: False})
     form: Form
     objections: tuple[Problem, ...]
     scope_g: tuple[tuple[Scope, int], ...]

@@ -116,9 +116,7 @@ def _form(model: GhgModel) -> Table:
                 row.code, Both(row.title_zh, row.title_en),
                 "; ".join(f"{gas} {_mass(grams)} t" for gas, grams in row.gases) or None, tonnes(row.co2e_g),
             ),
-            level=1 if row.kind is Kind.MEMO else 0,
             total=row.kind in {Kind.SUM, Kind.TOTAL},
-            mark="不计入合计" if row.kind is Kind.MEMO else "",
         )
         for row in model.form.rows
     ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +10,7 @@ from shutan_collector.energy.balance import node_balances
 from shutan_collector.factors.table import packaged_factors
 from shutan_collector.reports.carriers import meter_quantity
 from shutan_collector.reports.consumption import consumption
+from shutan_collector.reports.document import SHOWN
 from shutan_collector.reports.emissions import METHODS, Method, by_source, total_g
 from shutan_collector.reports.flow import energy_flow
 from shutan_collector.reports.heading import heading_of
@@ -100,7 +101,7 @@ class MonthlyModel:
     """
 
     heading: Heading
-    site: Site
+    site: Site = field(metadata={SHOWN: False})
     meters: tuple[MeterFigure, ...]
     balances: tuple[NodeBalance, ...]
     consumption: Consumption
