@@ -12,18 +12,21 @@ from typing import TYPE_CHECKING, Final, cast
 
 from shutan_collector.energy.counter import Counter
 from shutan_collector.energy.measure import Flow, Part
+from shutan_collector.energy.registers import EventKind
 from shutan_collector.exact import exact_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from shutan_collector.accounting.documents import Json, JsonObject
+    from shutan_collector.energy.counter import Reading
     from shutan_collector.energy.measure import Boundary, MeterEnergy
     from shutan_collector.site.model import Installation, Meter
 
 __all__ = ["SCHEMA", "Day", "flows_of", "ledger_flows", "readings_document"]
 
 SCHEMA: Final = "shutan.readings/1"
+_SWAP: Final = EventKind.SWAP
 _ELSEWHERE: Final = Counter(())  # the readings of a flow that was read back stand in its document
 
 
@@ -109,16 +112,15 @@ def readings_document(
     place = {index: position for position, index in enumerate(used)}
     at = {boundary.t_ns: number for number, boundary in enumerate(boundaries) if boundary is not None}
     readings = [counter.reading(index) for index in used]
-    sources = list(dict.fromkeys(reading.source for reading in readings))
-    number_of = {source: number for number, source in enumerate(sources)}
     breaks = counter.breaks(used[0], used[-1]) if used else ()
+    instruments, number_of = _instruments(meter, readings, {place[cut.index] for cut in breaks if cut.kind is _SWAP})
     return {
         "schema": SCHEMA,
         **_place_of(meter),
-        "instruments": [_instrument(meter, source) for source in sources],
+        "instruments": instruments,
         "t_ns": [reading.t_ns for reading in readings],
         "register": [reading.register for reading in readings],
-        "instrument": [number_of[reading.source] for reading in readings],
+        "instrument": number_of,
         "breaks": [
             {"at": place[cut.index], "kind": cut.kind.value, "counted": cut.counted, "exact": cut.exact}
             for cut in breaks
@@ -181,13 +183,34 @@ def _place_of(meter: Meter) -> dict[str, Json]:
     }
 
 
-def _instrument(meter: Meter, source: str) -> Json:
-    """What stood at the metering point; a source without an installation is a manual reading (抄表)."""
-    item: Installation | None = next((item for item in meter.installations if item.source == source), None)
-    if item is None:
-        return {"source": source}
+def _instruments(meter: Meter, readings: Sequence[Reading], swaps: Collection[int]) -> tuple[list[Json], list[int]]:
+    """What stood at the metering point, in order, and the number of the one that each reading is of.
+
+    swaps   places of the readings that are the first of another installation, be it of the same instrument
+    """
+    starts = sorted({0, *swaps}) if readings else []
+    ends = [*starts[1:], len(readings)]
+    instruments: list[Json] = []
+    number_of: list[int] = []
+    for number, (start, end) in enumerate(zip(starts, ends, strict=False)):
+        instruments.append(_instrument(meter, readings[start], readings[end - 1].t_ns))
+        number_of += [number] * (end - start)
+    return instruments, number_of
+
+
+def _instrument(meter: Meter, first: Reading, last_ns: int) -> Json:
+    """One installation; a source without one is a manual reading (抄表)."""
+    for item in meter.installations:
+        begins = item.start_ns is None or item.start_ns <= first.t_ns
+        ends = item.end_ns is None or last_ns <= item.end_ns
+        if item.source == first.source and begins and ends:
+            return _installation(meter, item)
+    return {"source": first.source}
+
+
+def _installation(meter: Meter, item: Installation) -> Json:
     return {
-        "source": source,
+        "source": item.source,
         "node": item.node,
         "device": item.device,
         "serial": item.serial,

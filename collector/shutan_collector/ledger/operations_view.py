@@ -32,10 +32,10 @@ __all__ = [
 
 _HASH_DIGITS: Final = 8
 _SCOPES: Final = {
-    "scope1": "scope 1\nkg CO₂e",
-    "scope2_heat": "heat 热力\nkg CO₂e",
-    "scope2_location": "location 位置\nkg CO₂e",
-    "scope2_market": "market 市场\nkg CO₂e",
+    "scope1": "scope 1\n范围一",
+    "scope2_heat": "heat\n热力",
+    "scope2_location": "location\n基于位置",
+    "scope2_market": "market\n基于市场",
 }
 
 
@@ -61,13 +61,13 @@ def closes_document(closes: Sequence[Close]) -> JsonObject:
 
 def closes_table(closes: Sequence[Close]) -> Table:
     """One row per close entry."""
-    table = Table(title="closed 已关账", title_justify="left")
-    for name in ("period\n核算期", "v\n版本", "entry\n条目", "hash\n摘要"):
+    table = Table(title="closed 已关账, t CO₂e", title_justify="left")
+    for name in ("period\n核算期", "v\n版", "entry\n条目", "hash\n摘要"):
         table.add_column(name, no_wrap=True)
     for name in _SCOPES.values():
         table.add_column(name, justify="right", no_wrap=True)
     for item in closes:
-        grams = [_kg(item.totals.by_scope.get(scope)) for scope in _SCOPES]
+        grams = [_tonnes(item.totals.by_scope.get(scope)) for scope in _SCOPES]
         table.add_row(item.period, str(item.version), str(item.seq), item.hash[:_HASH_DIGITS], *grams)
     return table
 
@@ -159,6 +159,10 @@ def proposals_table(found: Iterable[Proposal]) -> Table:
 
 def _side_by_side(change: Change) -> tuple[str, str, str]:
     return _kg(change.old), _kg(change.new), _kg(change.difference)
+
+
+def _tonnes(grams: int | None) -> str:
+    return "–" if grams is None else decimal_text(Fraction(grams, 1_000_000), 3)
 
 
 def _kg(grams: int | None) -> str:

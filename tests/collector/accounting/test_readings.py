@@ -9,9 +9,10 @@ from shutan_collector.accounting.readings import Day, ledger_flows, readings_doc
 from shutan_collector.energy.counter import Counter, Installed
 from shutan_collector.energy.measure import Estimate, MeterEnergy, measure
 from shutan_collector.energy.registers import RegisterRule, Samples, track
+from shutan_collector.energy.source import read_counter
 from shutan_collector.periods import Kind, split
 from shutan_collector.site.file import parse_site
-from support.accounting import SECOND, SHANGHAI, SITE, at
+from support.accounting import SECOND, SHANGHAI, SITE, MemoryReader, at
 
 START = at("2026-06-01T00:00")
 DAY = 86_400 * SECOND
@@ -97,3 +98,49 @@ def test_no_reading_at_all_is_a_document_without_flows() -> None:
     body = document(*of_readings([], Estimate.LINEAR))
     assert (body["t_ns"], body["flows"], body["breaks"]) == ([], [], [])
     assert body["boundaries"] == [None] * 49
+
+
+CT_CHANGE = """
+[[meter]]
+id = "line"
+carrier = "electricity"
+role = "sub"
+level = 2
+
+[[meter.installation]]
+node = "n05"
+device = "m-line"
+serial = "51279510"
+to = 2026-06-01T12:07:00
+end_register = 1000
+ct = [150, 5]
+
+[[meter.installation]]
+node = "n05"
+device = "m-line"
+serial = "51279510"
+from = 2026-06-01T12:07:00
+start_register = 4000
+ct = [200, 5]
+"""
+
+
+def test_new_transformers_behind_the_same_instrument_are_an_installation_of_their_own() -> None:
+    """Instrument and serial stay, the ratio changes: both ratios are in the document, the sum is exact."""
+    site = parse_site(SITE + CT_CHANGE, "site.toml")
+    meter = site.meters[-1]
+    change = at("2026-06-01T12:07")
+    before = [(START + step * 900 * SECOND, step * 20) for step in range(-4, 49)]
+    after = [(START + step * 900 * SECOND, 4000 + (step - 48) * 30) for step in range(49, 2 * 96 + 4)]
+    reader = MemoryReader({("n05", "m-line", "active_energy_import_wh"): before + after})
+    counter, _ = read_counter(site, meter, reader, START, START + 2 * DAY)
+    hours = split(START, START + 2 * DAY, Kind.HOUR, SHANGHAI)
+    energy = measure(counter, hours, 900 * SECOND, None, Estimate.NONE)
+    body = dict(readings_document(meter, counter, energy, bad_quality=0, declared=(), days=()))
+    found: Any = body
+    assert [item["ct"] for item in found["instruments"]] == ["30", "40"]
+    (cut,) = found["breaks"]
+    assert (cut["kind"], cut["exact"], cut["counted"]) == ("swap", True, 0)
+    assert found["t_ns"][cut["at"]] == change
+    assert found["instrument"][cut["at"] - 1 : cut["at"] + 1] == [0, 1]
+    assert sum(recounted(found)) == 1000 + (2 * 96 - 48) * 30
