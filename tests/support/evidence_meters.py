@@ -78,7 +78,7 @@ class Register:
         for number, t_ns, low, high in known:
             share = Fraction(0) if low == high else Fraction(t_ns - self.t_ns[low], self.t_ns[high] - self.t_ns[low])
             values.append((number, counts[low] + int((counts[high] - counts[low]) * share)))
-        flows = [[i, j, b - a, (j - i) * 4, (j - i) * 4] for (i, a), (j, b) in pairwise(values)]
+        flows = [[i, j, b - a, (j - i) * 4 - 1, (j - i) * 4] for (i, a), (j, b) in pairwise(values)]
         return {
             **self.place,
             "schema": "shutan.readings/1",
@@ -115,8 +115,8 @@ class Register:
             "node": "n01",
             "device": f"{self.place['meter']}-{number}",
             "serial": f"2019041{number}",
-            "from_ns": None,
-            "to_ns": None,
+            "from_ns": 1_600_000_000 * 10**9,
+            "to_ns": 1_900_000_000 * 10**9,
             "ct": "40",
             "pt": "1",
             "rollover": SPAN,
@@ -131,7 +131,7 @@ def add_meters(month: Month) -> None:
     factor = month.value
     average, reporting = factor("GRID-SC-2023"), factor("GRID-CN-REP-05703")
     entry = Register("m-entry", "electricity", "entry", "Wh", 999_350_000)
-    for hour in range(1, 25):
+    for hour in range(1, 14):
         step = 100_000 + 7_919 * hour % 50_021
         if hour == 6:
             entry.roll_over(hour, step)
@@ -140,8 +140,8 @@ def add_meters(month: Month) -> None:
             entry.read(hour, step=step - step // 3)
         else:
             entry.read(hour, step=step, offset_ns=-37 * 10**9 if hour % 2 else 0)
-    entry.read(700, step=70_000_001)
-    for hour in range(701, HOURS + 1):
+    entry.read(714, step=70_000_001)
+    for hour in range(715, HOURS + 1):
         entry.read(hour, step=90_001 + hour)
     for scope, row, ef in (
         ("scope2_location", "GRID-SC-2023", average),

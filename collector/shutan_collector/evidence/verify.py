@@ -479,7 +479,8 @@ def flows_of(at: tuple[str, str], doc: dict[str, Any], month: Month) -> list[Flo
     counts = counts_of(at, doc)
     times: list[int] = doc["t_ns"]
     inexact = [cut["at"] for cut in doc["breaks"] if not cut["exact"]]
-    methods = {str(month.row(key, at).get("method")) for key in doc["declared_missing"]}
+    declared = [month.row(key, at) for key in doc["declared_missing"]]
+    methods = {row["method"] for row in declared if row["meter"] == doc["meter"] and month.share(row)}
     hours = (month.end_ns - month.start_ns) // HOUR_NS
     same(at, "boundaries", hours + 1, len(doc["boundaries"]))
     known: list[tuple[int, int, int, int, int]] = []  # number, time, low, high, count
@@ -602,15 +603,17 @@ FORMULAS: dict[str, Formula] = {
     ),
 }
 
-# What a factor row has to be, by its role; electricity by the scope of the line.
+# What a factor row has to be (category, parameter, subject), by its role; electricity by the scope of the line.
 KINDS = {
-    "ncv": ("combustion", "ncv"), "cc": ("combustion", "carbon_content"), "of": ("combustion", "oxidation_rate"),
-    "bo": ("process", "bo"), "deduction": ("purchased_heat", "enthalpy_deduction"),
-    "process": ("process", "co2_process"), "heat": ("purchased_heat", "co2_average"),
-    "scope2_location": ("grid_electricity", "co2_average"), "memo_export": ("grid_electricity", "co2_average"),
-    "scope2_reporting": ("grid_electricity", "co2_reporting_default"),
-    "memo_export_reporting": ("grid_electricity", "co2_reporting_default"),
-    "scope2_market": ("grid_electricity", "co2_residual_mix"),
+    "ncv": ("combustion", "ncv", ""), "cc": ("combustion", "carbon_content", ""),
+    "of": ("combustion", "oxidation_rate", ""), "process": ("process", "co2_process", ""),
+    "bo": ("process", "bo", "wastewater"), "deduction": ("purchased_heat", "enthalpy_deduction", "steam"),
+    "heat": ("purchased_heat", "co2_average", "heat"),
+    "scope2_location": ("grid_electricity", "co2_average", "electricity"),
+    "memo_export": ("grid_electricity", "co2_average", "electricity"),
+    "scope2_reporting": ("grid_electricity", "co2_reporting_default", "electricity"),
+    "memo_export_reporting": ("grid_electricity", "co2_reporting_default", "electricity"),
+    "scope2_market": ("grid_electricity", "co2_residual_mix", "electricity"),
 }  # fmt: skip
 # Scopes in which every flow of a meter has a line, by role and carrier: purchased or handed-on energy.
 SCOPES = {
@@ -645,6 +648,7 @@ ROWS = {
     ),
 }
 GAS_ROWS = {"ch4": "ch4_bio"}  # methane of waste water, where a set of potentials tells it from fossil methane
+HEAT_FORMS = {"heat": "heat.energy/1", "steam": "heat.steam_mass/1", "hot_water": "heat.hot_water/1"}
 NO_AMOUNT = {"purity", "conversion", "cao", "cao_nc", "mgo", "mgo_nc", "enthalpy", "temperature", "mcf"}
 # Gases that count in scope 1; others (HCFC-22) are shown apart.
 SEVEN_GASES = re.compile(r"co2|ch4\w*|n2o|sf6|nf3|hfc-.+|cf4|c2f6|r410a|r404a|r407c|r507a")
@@ -671,6 +675,8 @@ class Month:
 
     def __init__(self, period: str, documents: dict[str, tuple[str, Any]]) -> None:
         self.period, self.documents = period, documents
+        for name, (member, body) in documents.items():
+            same((member, name), "schema", f"shutan.{name.split('/')[0]}/1", body["schema"])
         self.site_at, self.site = self.find("site")
         self.model = self.read_model()
         year, month = int(period[:4]), int(period[5:])
@@ -687,6 +693,7 @@ class Month:
         self.flows = {meter: flows_of(at, body, self) for meter, (at, body) in self.readings.items()}
         self.lines: list[tuple[tuple[str, str], dict[str, Any]]] = []
         self.unvalued: list[dict[str, Any]] = []
+        self.ids: set[str] = set()
         self.claimed = self.read_claims()
 
     def find(self, name: str) -> tuple[tuple[str, str], Any]:
@@ -750,7 +757,11 @@ class Month:
 
     def check(self) -> None:
         """Everything of the month; the first figure that differs is raised."""
-        for (member, name), body in self.starting("lines/"):
+        documents = self.starting("lines/")
+        ids = [line["id"] for _, body in documents for line in body["lines"]]
+        self.ids = set(ids)
+        same((self.period, "lines"), "ids, each once", len(self.ids), len(ids))
+        for (member, name), body in documents:
             self.unvalued += body["unvalued"]
             for line in body["lines"]:
                 at = (member, line["id"])
@@ -758,8 +769,6 @@ class Month:
                 same(at, "document", source, name)
                 self.check_line(at, line)
                 self.lines.append((at, line))
-        ids = [line["id"] for _, line in self.lines]
-        same((self.period, "lines"), "ids, each once", len(set(ids)), len(ids))
         for meter, (at, body) in self.readings.items():
             self.check_covered(at, meter, body)
         self.check_rows_used()
@@ -783,6 +792,8 @@ class Month:
             need(role in formula.roles and role not in values, at, "factor role", sorted(formula.roles), role)
             values[role] = self.factor(at, line, role, row_id, formula.roles[role])
         same(at, "factors", [], sorted(formula.roles.keys() - values.keys()))
+        if not line["source"].startswith("meter:"):
+            same(at, "flow", None, line["flow"])
         if line["source"].startswith("meter:"):
             expected = self.metered(at, line)
         elif line["source"].startswith("activity:"):
@@ -804,10 +815,12 @@ class Month:
         need(row["unit"] in units.split(), place, "unit", units, row["unit"])
         need(row["known_from"] <= self.as_of, place, "known_from", f"at most {self.as_of}", row["known_from"])
         kind = role if role != "ef" else line["scope"] if line["category"] == "electricity" else line["category"]
-        category, parameter = (
-            ("gwp", f"gwp100_{self.site['gwp'].lower()}") if role == "gwp" else KINDS.get(kind, ("", ""))
-        )
+        gwp = ("gwp", f"gwp100_{self.site['gwp'].lower()}", "")
+        category, parameter, subject = gwp if role == "gwp" else KINDS.get(kind, ("", "", ""))
         same(place, "kind", [category, parameter], [row["category"], row["parameter"]])
+        if category == "combustion" and line["source"].startswith("meter:"):
+            subject = self.readings[line["source"][len("meter:") :]][1]["carrier"]
+        need(subject in {"", row["subject"]}, place, "subject", subject, row["subject"])
         if role == "gwp":
             need(row["subject"] in {line["gas"], GAS_ROWS.get(line["gas"])}, place, "gas", line["gas"], row["subject"])
         elif category == "combustion":
@@ -827,6 +840,7 @@ class Month:
     def metered(self, at: tuple[str, str], line: dict[str, Any]) -> dict[str, Fraction]:
         """What the inputs of a metered line have to be, from the flow that it names."""
         meter, index = line["source"][len("meter:") :], line["flow"]
+        same(at, "activities", [], line["activities"])
         need(meter in self.readings, at, "readings", meter, "missing")
         flows = self.flows[meter]
         need(type(index) is int and 0 <= index < len(flows), at, "flow", f"0 to {len(flows) - 1}", index)
@@ -838,8 +852,6 @@ class Month:
         name, divisor = QUANTITIES[body["unit"]]
         expected = {name: Fraction(flow.value, divisor)}
         model = self.meter(meter)
-        if model:
-            same(at, "carrier, role", [model["carrier"], model["role"]], [body["carrier"], body["role"]])
         if "gas_reference" in model:
             expected["temperature"] = Fraction(model["gas_reference"]["temperature_c"])
             expected["pressure"] = Fraction(model["gas_reference"]["pressure_kpa"])
@@ -869,6 +881,9 @@ class Month:
             same(at, "gas", row["gas"], line["gas"])
             same(at, "scope", "scope1" if SEVEN_GASES.fullmatch(row["gas"]) else "memo_outside", line["scope"])
             same(at, "method", line["formula"], f"fugitive.{row['method']}/1")
+        if kind == "heat_purchase":
+            same(at, "form", HEAT_FORMS.get(row["form"]), line["formula"])
+        need(self.share(row) > 0, at, "days of the row", f"some in {self.period}", keys[0])
         return {
             name: number(row[field], at, field) * (1 if name in NO_AMOUNT else self.share(row))
             for name, field in fields.items()
@@ -880,19 +895,16 @@ class Month:
         Burnt = opening stock + purchases - closing stock - handed on; without both stocks it is purchases - handed on,
         and for what is not piped that is marked as estimated.
         """
-        last = (self.after - timedelta(1)).isoformat()
         moved, tests = (
             {key: row for key, row in self.rows.items() if key.split("/")[0] == kind and row["fuel"] == fuel}
             for kind in ("fuel_movement", "fuel_quality")
         )
-        tests = {
-            key: row for key, row in tests.items() if row["start"] <= last and self.first.isoformat() <= row["end"]
-        }
+        tests = {key: row for key, row in tests.items() if self.share(row)}
         units = {row["unit"] for row in moved.values()} | {row["unit"] for row in tests.values()}
         same(at, "unit of fc", {unit for name, _, unit in line["inputs"] if name == "fc"}, units)
         sums: dict[str, Fraction] = defaultdict(Fraction)
         for key, row in moved.items():
-            need(self.first.isoformat() <= row["day"] <= last, at, f"day of {key}", self.period, row["day"])
+            need(self.share(row) == 1, at, f"day of {key}", self.period, row["day"])
             sums[row["direction"]] += number(row["quantity"], at, f"quantity of {key}")
         burnt = sums["purchase"] - sums["transfer_out"]
         taken = {"opening_stock", "closing_stock"} <= {row["direction"] for row in moved.values()}
@@ -915,10 +927,8 @@ class Month:
         return expected
 
     def share(self, row: dict[str, Any]) -> Fraction:
-        """Share of a row's days that lie in the month."""
-        if "start" not in row:
-            return Fraction(1)
-        start, end = date.fromisoformat(row["start"]), date.fromisoformat(row["end"])
+        """Share of a row's days, or of its one day, that lie in the month."""
+        start, end = (date.fromisoformat(row[key]) for key in (("start", "end") if "start" in row else ("day", "day")))
         inside = (min(end, self.after - timedelta(1)) - max(start, self.first)).days + 1
         return Fraction(max(inside, 0), (end - start).days + 1)
 
@@ -926,6 +936,9 @@ class Month:
 
     def check_covered(self, at: tuple[str, str], meter: str, body: dict[str, Any]) -> None:
         """Every flow of a meter at the border has one line in each of its scopes, or is listed as not valued."""
+        for key in ("carrier", "role", "level", "parent", "name", "name_zh", "metric"):
+            stated = self.meter(meter).get(key)
+            need(stated in {None, body.get(key)}, at, key, stated, body.get(key))
         source, scopes = f"meter:{meter}", SCOPES.get((body["role"], body["carrier"]), set())
         found: dict[str, list[int]] = defaultdict(list)
         for _, line in self.lines:
@@ -957,14 +970,23 @@ class Month:
         residual = line["source"] == "market:residual"
         same(at, "formula", f"electricity.{'average' if residual else 'instrument'}/1", line["formula"])
         if residual:
+            same(at, "activities", [], line["activities"])
             return {}
         if kind == "contract" and f"power_contract/{key}" in line["activities"]:
             row = self.row(f"power_contract/{key}", at)
             holds = number(row["mwh"], at, "mwh") * self.share(row) * 10**6
-            need(used_wh(at, line) <= holds, at, "energy", f"at most {holds} Wh", str(used_wh(at, line)))
+            # A contract covers what is left, up to its amount: if something is left after it, all of its amount.
+            whole = f"market:residual|scope2_market|{self.start_ns}" in self.ids
+            fits = used_wh(at, line) == holds // 1 if whole else used_wh(at, line) <= holds
+            need(fits, at, "energy", f"{'' if whole else 'at most '}{holds // 1} Wh", str(used_wh(at, line)))
+            same(at, "activities", [f"power_contract/{key}"], line["activities"])
             return {"ef": number(row["kg_co2_per_kwh"], at, "kg_co2_per_kwh")}
         certificate = line["source"][len("market:") :]
         need(certificate in self.claimed, at, "claim", f"one of {certificate}", "none")
+        green = [
+            ref for ref, row in self.rows.items() if ref[:12] == "green_power/" and row["certificate"] == certificate
+        ]
+        same(at, "activities", [f"certificate/{certificate}", *sorted(green)], sorted(line["activities"]))
         return {"ef": Fraction(0), "energy": Fraction(self.claimed[certificate])}
 
     def read_claims(self) -> dict[str, int]:
@@ -982,6 +1004,9 @@ class Month:
             need(row["claimed_for"] in {"", self.period, self.period[:4]}, at, key, self.period, row["claimed_for"])
             retired = row["retired_on"] or "not"
             need(retired <= self.as_of, at, f"retired_on of {key}", f"at most {self.as_of}", retired)
+            made, year = [row["vintage_start"], row["vintage_end"]], int(self.period[:4])
+            window = [f"{year - 1}-07-01", f"{year + 1}-03-31"]  # 6 months before the year of the claim to 3 after
+            need(window[0] <= made[0] <= made[1] <= window[1], at, f"vintage of {key}", window, made)
             holds = number(row["mwh"], at, "mwh")
             part = green[key] if key in green and row["claimed_for"] != self.period else holds
             need(part <= holds, at, f"green power of {key}", f"at most {holds} MWh", str(part))

@@ -92,9 +92,9 @@ def test_no_bytes_make_the_reader_fail_otherwise(data: bytes) -> None:
 @given(SOME_MEMBERS, st.data())
 def test_each_changed_byte_is_located(members: dict[str, bytes], data: Any) -> None:
     archive_bytes = build_archive(members)
-    at = data.draw(st.integers(0, len(archive_bytes) - 1))
-    value = archive_bytes[at] ^ data.draw(st.integers(1, 255))
-    changed = archive_bytes[:at] + bytes([value]) + archive_bytes[at + 1 :]
+    at: int = data.draw(st.integers(0, len(archive_bytes) - 1))
+    flip: int = data.draw(st.integers(1, 255))
+    changed = archive_bytes[:at] + bytes([archive_bytes[at] ^ flip]) + archive_bytes[at + 1 :]
     with pytest.raises(verify.Difference) as caught:
         verify.unpack(changed)
     assert caught.value.offset is not None
