@@ -170,8 +170,9 @@ def _shift_spans(start_ns: int, shifts: Sequence[Shift], zone: ZoneInfo) -> Iter
             end_ns = to_ns(datetime.combine(day + timedelta(days=shift.overnight), shift.end, zone))
             if begin_ns > reached_ns:
                 yield Span(reached_ns, begin_ns, day=from_ns(reached_ns, zone).date())
-            if end_ns > max(begin_ns, reached_ns):  # not so where summer time swallows it
-                yield Span(max(begin_ns, reached_ns), end_ns, name=shift.name, day=day)
+                reached_ns = begin_ns
+            if end_ns > reached_ns:  # not so where summer time swallows it
+                yield Span(reached_ns, end_ns, name=shift.name, day=day)
                 reached_ns = end_ns
         day += timedelta(days=1)
 

@@ -128,6 +128,20 @@ def test_a_shift_of_24_hours_runs_from_its_start_to_its_start() -> None:
     assert spans == (Span(at("2026-06-01T07:00"), at("2026-06-02T07:00"), name="all", day=date(2026, 6, 1)),)
 
 
+def test_a_shift_that_summer_time_swallows_is_left_out() -> None:
+    """On 29 March 2026 the clocks of Berlin go from 02:00 to 03:00: 02:30 is an instant after 03:00."""
+    shifts = (
+        Shift("night", time(22), time(2)),
+        Shift("swallowed", time(2, 30), time(3)),
+        Shift("early", time(3), time(9)),
+    )
+    start, end = (parse_instant(f"2026-03-{day}T12:00", BERLIN, "") for day in (28, 29))
+    spans = split(start, end, Kind.SHIFT, BERLIN, shifts)
+    assert [span.name for span in spans] == ["", "night", "", "early", ""]
+    assert all(left.end_ns == right.start_ns for left, right in pairwise(spans))
+    assert all(span.length_ns > 0 for span in spans)
+
+
 def test_shifts_that_the_site_does_not_have_are_refused() -> None:
     with pytest.raises(RequestError, match=r"the site model has no \[\[shift\]\]"):
         split(at("2026-06-01"), at("2026-06-02"), Kind.SHIFT, SHANGHAI)

@@ -163,6 +163,32 @@ def test_what_is_in_the_total() -> None:
     assert total.of(CoalKind.EXPORTED) == Fraction("157.02")
 
 
+def test_a_meter_behind_one_of_its_role_is_in_that_one() -> None:
+    text = """
+[site]
+id = "s"
+region = "CN-SC"
+[[meter]]
+id = "roof"
+carrier = "pv"
+role = "generation"
+level = 2
+node = "n"
+device = "roof"
+[[meter]]
+id = "string"
+carrier = "pv"
+role = "generation"
+level = 3
+parent = "roof"
+node = "n"
+device = "string"
+"""
+    site = parse_site(text, "site.toml")
+    total = coal_equivalent(site, {"roof": Known(1_000_000), "string": Known(400_000)}, TABLE, DAY)
+    assert [line.meter for line in total.lines] == ["roof"]
+
+
 def test_a_meter_without_figure_is_named() -> None:
     total = coal_equivalent(WHOLE, FIGURES | {"water-entry": Known(None)}, TABLE, DAY)
     assert total.missing == ("water-entry",)

@@ -67,6 +67,13 @@ def test_a_period_without_a_register_has_none() -> None:
     assert found[2] is None
 
 
+def test_a_period_across_a_reset_of_the_active_register_has_none() -> None:
+    reset = [*steady(START, 1, 6000, 50_000)[:-1], *steady("2026-06-01T01:00", 2, 6000)]
+    active = energy_of(reset, START, END, Kind.HOUR)
+    lagging = energy_of(steady(START, 3, 3600), START, END, Kind.HOUR)
+    assert power_factors(active, [lagging]) == (None, PowerFactor(6000, 3600), PowerFactor(6000, 3600))
+
+
 def test_reactive_registers_are_read_from_the_same_instruments() -> None:
     """A swap record speaks of the active register: across it the reactive one is not exact, and has no power factor."""
     text = SITE.replace(
@@ -89,5 +96,10 @@ def test_reactive_registers_are_read_from_the_same_instruments() -> None:
         for metric in ("", "reactive_energy_import_varh")
     )
     assert [flow.value for flow in active.periods] == [6000] * 3
+    assert [flow.value for flow in reactive.periods] == [
+        3600,
+        3000,
+        3600,
+    ]  # ten minutes of it lie between two instruments
     assert [event.kind.value for event in reactive.events] == ["swap"]
     assert power_factors(active, [reactive]) == (PowerFactor(6000, 3600), None, PowerFactor(6000, 3600))

@@ -273,6 +273,13 @@ def test_a_register_that_stuck_before_the_month_began_is_listed() -> None:
     assert quiet.events == ()
 
 
+def test_the_limit_itself_is_stuck() -> None:
+    """The register stands still from 10:00 until the reading before it moves again, 29 h 45 min later."""
+    for limit_s, kinds in ((107_100, [EventKind.STUCK]), (107_101, [])):
+        energy = measured(f'node = "n"\ndevice = "m"\nstuck_after_s = {limit_s}\n', frozen(catches_up=True))
+        assert [event.kind for event in energy.events] == kinds
+
+
 def test_a_register_that_may_rest_is_not_called_stuck() -> None:
     assert measured('node = "n"\ndevice = "m"\n', frozen(catches_up=True)).events == ()
     assert measured('node = "n"\ndevice = "m"\nstuck_after_s = 172800\n', frozen(catches_up=True)).events == ()

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shutan_collector.energy.measure import Estimate
 from shutan_collector.energy.tariff import quantise_fen, split_by_tariff, split_flows
 from shutan_collector.errors import RequestError
 from shutan_collector.periods import Kind
@@ -94,6 +95,22 @@ def test_a_gap_over_midnight_within_the_valley_belongs_to_it() -> None:
     readings = _without(steady(MONDAY[0], 48, 1000, interval_s=900), "2025-06-02T23:00", "2025-06-03T06:00")
     energy = energy_of(readings, MONDAY[0], "2025-06-04T00:00", Kind.QUARTER)
     assert split_by_tariff(energy, RULES, SHANGHAI).unallocated_wh == 0
+
+
+def test_a_gap_over_a_change_of_price_is_unallocated_though_the_band_goes_on() -> None:
+    readings = _without(steady("2025-06-30", 48, 1000, interval_s=900), "2025-06-30T23:00", "2025-07-01T06:00")
+    energy = energy_of(readings, "2025-06-30", "2025-07-02", Kind.QUARTER)
+    assert split_by_tariff(energy, RULES, SHANGHAI).unallocated_wh == 7000
+
+
+def test_estimates_and_unknown_amounts_are_told() -> None:
+    readings = _without(steady(MONDAY[0], 24, 1000, interval_s=900), "2025-06-02T17:00", "2025-06-02T19:00")
+    energy = energy_of(readings, *MONDAY, Kind.QUARTER, estimate=Estimate.LINEAR)
+    split = split_by_tariff(energy, RULES, SHANGHAI)
+    assert {line.band.value: line.estimated for line in split.lines} == {"valley": False, "flat": True, "peak": True}
+    assert (split.exact, split.unallocated_wh, split.measured_wh) == (True, 0, 24_000)
+    reset = [*steady(MONDAY[0], 12, 1000, 50_000, 900)[:-1], *steady("2025-06-02T12:00", 12, 1000, 0, 900)]
+    assert not split_by_tariff(energy_of(reset, *MONDAY, Kind.QUARTER), RULES, SHANGHAI).exact
 
 
 def test_a_day_without_tariff_is_an_error() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shutan_collector.energy.measure import Estimate
 from shutan_collector.energy.virtual import flatten, measure_virtual
 from shutan_collector.errors import RequestError
 from shutan_collector.periods import Kind
@@ -61,6 +62,18 @@ def test_a_meter_without_figure_leaves_a_hole_and_is_named() -> None:
     assert found.periods[2].missing == ("bottling",)
     assert not found.periods[2].exact
     assert found.total.value == 4680
+
+
+def test_estimates_and_unknown_amounts_are_told() -> None:
+    site = site_of(("rest", "{ entry = 1, bottling = -1 }"))
+    all_of_them = steady(START, 6, 120)
+    sparse = energy_of([*all_of_them[:16], *all_of_them[21:]], START, END, Kind.HOUR, estimate=Estimate.LINEAR)
+    found = measure_virtual(site, site.virtuals[0], ENERGIES | {"bottling": sparse})
+    assert [figure.estimated for figure in found.periods] == [flow.estimated for flow in sparse.periods]
+    assert {figure.estimated for figure in found.periods} == {True, False}
+    reset = [*steady(START, 1, 120, 50_000)[:-1], *steady("2026-06-01T01:00", 5, 120)]
+    found = measure_virtual(site, site.virtuals[0], ENERGIES | {"bottling": energy_of(reset, START, END, Kind.HOUR)})
+    assert [figure.exact for figure in found.periods] == [False, True, True, True, True, True]
 
 
 def test_figures_that_do_not_belong_together_are_refused() -> None:

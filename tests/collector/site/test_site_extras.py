@@ -202,6 +202,11 @@ def test_a_shift_calendar_that_cannot_be(old: str, new: str, problem: str) -> No
     assert [found for found in _problems(SITE + SHIFTS.replace(old, new)) if problem in found]
 
 
+def test_a_shift_may_last_all_day() -> None:
+    site = parse_site(SITE + '[[shift]]\nname = "all"\nstart = "07:00"\nend = "07:00"\n', "site.toml")
+    assert site.shifts == (Shift("all", time(7), time(7)),)
+
+
 def test_shifts_are_an_array() -> None:
     assert _problems(SITE + "[shift]\nname = 'x'\n") == ["shift: is an array of tables: write [[shift]]"]
 
