@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Final
 from shutan_collector.activity.cells import CellError, number_of
 from shutan_collector.control.actuals import Basis
 from shutan_collector.control.reading import Table, read_text, read_toml
-from shutan_collector.errors import ControlError, Problem
+from shutan_collector.errors import ControlError, Problem, RequestError
 from shutan_collector.exact import exact_text
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ __all__ = [
     "load_budget",
     "parse_budget",
     "parse_budget_csv",
+    "write_template",
 ]
 
 MONTHS: Final = 12
@@ -135,6 +136,18 @@ def load_budget(path: Path, year: int | None = None) -> Budget:
     if year is None:
         raise ControlError(str(path), (Problem("year", "a CSV budget does not state its year; give --year"),))
     return parse_budget_csv(text.removeprefix("\ufeff"), str(path), year)
+
+
+def write_template(path: Path) -> None:
+    """Write a CSV budget with two lines as an example. Raises RequestError if the file exists or cannot be written."""
+    if path.suffix.lower() != ".csv":
+        raise RequestError("--out", f"{path.name!r} is not .csv")
+    if path.exists():
+        raise RequestError("--out", f"{path} exists; choose another name")
+    try:
+        path.write_bytes(TEMPLATE_CSV.encode("utf-8-sig"))
+    except OSError as error:
+        raise RequestError("--out", f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def parse_budget(text: str, where: str) -> Budget:

@@ -7,7 +7,7 @@
 | at risk | the upper end of the forecast's interval is above it |
 | ahead of plan | the finished months emitted more than planned, by more than the budget's tolerance |
 | within | none of these |
-| no data | no month is finished, or an intensity lacks a volume |
+| no data | no month is finished, an intensity lacks a volume, or no emission names the budget's area |
 """
 
 from __future__ import annotations
@@ -90,11 +90,13 @@ def budget_status(budget: Budget, actuals: Actuals, last_year: Actuals | None = 
 
 def _status(line: BudgetLine, budget: Budget, actuals: Actuals, last_year: Actuals | None) -> LineStatus:
     burn = burn_down(line, budget, actuals)
-    found = _forecast(burn, budget, last_year) if line.basis is Basis.TOTAL else None
+    # A misspelt area must not look like one that emits nothing.
+    known = not line.area or any(row.area == line.area for row in actuals.rows)
+    found = _forecast(burn, budget, last_year) if line.basis is Basis.TOTAL and known else None
     return LineStatus(
         burn=burn,
         forecast=found,
-        level=_level(burn, found, budget.tolerance),
+        level=_level(burn, found, budget.tolerance) if known else Level.NO_DATA,
         used_up_in=_used_up(burn, found, budget),
         attributions=tuple(_attributions(burn, budget, actuals, last_year)),
         effects=_effects(burn, budget, actuals),
