@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from typer.testing import CliRunner
@@ -86,7 +86,7 @@ def _at(value: Any, path: list[Any]) -> Any:
     """A value by keys, indices, and {field: value} for the first item of a list that has it."""
     for step in path:
         if isinstance(step, dict):
-            ((key, wanted),) = step.items()
+            ((key, wanted),) = cast("dict[str, Any]", step).items()
             value = next(item for item in value if item[key] == wanted)
         else:
             value = value[step]
