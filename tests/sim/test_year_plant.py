@@ -48,7 +48,9 @@ def test_a_parent_is_its_branches_and_a_small_loss(day: date) -> None:
 @pytest.mark.parametrize("day", DAYS)
 def test_what_comes_in_is_what_the_sub_units_use_and_the_loss(day: date) -> None:
     found = channels(day)
-    loads = {meter.channel for meter in METERS if meter.carrier == "electricity" and meter.parent == "m-entry"}
+    behind = [meter for meter in METERS if meter.parent == "m-entry"]
+    loads = {meter.channel for meter in behind if meter.role == "sub"}
+    assert {meter.role for meter in behind} == {"sub", "generation", "export"}
     for quarter in range(96):
         bought = found["grid_import"][quarter] + found["pv"][quarter] - found["grid_export"][quarter]
         assert bought == sum(found[name][quarter] for name in loads) + found["loss"][quarter]
