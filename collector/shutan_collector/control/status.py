@@ -152,8 +152,8 @@ def _attributions(burn: BurnDown, budget: Budget, actuals: Actuals, last_year: A
     found: list[Attribution] = []
     if (areas := _area_plans(burn, budget)) is not None:
         actual = grams_by(actuals.rows, "area", months)
-        rest = sum(grams for name, grams in actual.items() if name not in areas)
         own = {name: actual.get(name, 0) for name in areas if name}
+        rest = sum(actual.values()) - sum(own.values())
         found.append(Attribution("area", "area budgets", attribute({**own, "": rest}, areas)))
     if last_year is not None:
         before = [f"{budget.year - 1:04}{month[4:]}" for month in months]
