@@ -15,12 +15,14 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from shutan_collector.periods import Span
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import date
 
     from shutan_collector.energy.counter import Counter, Piece
     from shutan_collector.energy.registers import Event
-    from shutan_collector.periods import Span
 
 __all__ = ["Boundary", "Estimate", "Flow", "MeterEnergy", "Part", "measure", "observed_interval_ns"]
 
@@ -69,6 +71,7 @@ class Flow:
     start, end   the boundaries, where known
     present      readings in the stretch, at most `expected`; expected is None if no interval is known
     counter      where the readings are
+    name, day    of a shift, as in periods.Span
     """
 
     part: Part
@@ -83,6 +86,8 @@ class Flow:
     present: int
     expected: int | None
     counter: Counter = field(repr=False, compare=False)
+    name: str = ""
+    day: date | None = None
 
     @property
     def pieces(self) -> tuple[Piece, ...]:
@@ -145,7 +150,7 @@ def measure(
     boundaries = ruler.boundaries(spans, edges_ns, places, tolerance_ns)
     start_ns, end_ns = edges_ns[0], edges_ns[-1]
     periods = tuple(
-        ruler.flow(Part.PERIOD, (span.start_ns, span.end_ns), ends, after - first, partial=span.partial)
+        ruler.flow(Part.PERIOD, span, ends, after - first)
         for span, ends, (first, after) in zip(spans, pairwise(boundaries), pairwise(places), strict=True)
     )
     unallocated = tuple(ruler.unallocated(start_ns, end_ns, boundaries))
@@ -153,7 +158,7 @@ def measure(
     return MeterEnergy(
         periods=periods,
         unallocated=unallocated,
-        total=ruler.flow(Part.PERIOD, (start_ns, end_ns), whole, places[-1] - places[0]),
+        total=ruler.flow(Part.PERIOD, Span(start_ns, end_ns), whole, places[-1] - places[0]),
         measured=sum(flow.value or 0 for flow in (*periods, *unallocated)),
         interval_ns=interval_ns,
         events=tuple(
@@ -196,16 +201,13 @@ class _Ruler:
     def flow(
         self,
         part: Part,
-        stretch_ns: tuple[int, int],
+        span: Span,
         ends: tuple[Boundary | None, Boundary | None],
         present: int,
-        *,
-        partial: bool = False,
     ) -> Flow:
         """What passed between two boundaries; without both of them only the completeness is known."""
-        start_ns, end_ns = stretch_ns
         start, end = ends
-        expected = self._expected(end_ns - start_ns)
+        expected = self._expected(span.end_ns - span.start_ns)
         value, estimated, exact = None, False, False
         if start is not None and end is not None:
             value = end.count - start.count
@@ -213,9 +215,9 @@ class _Ruler:
             exact = self._counter.exact(start.low, end.high)
         return Flow(
             part=part,
-            start_ns=start_ns,
-            end_ns=end_ns,
-            partial=partial,
+            start_ns=span.start_ns,
+            end_ns=span.end_ns,
+            partial=span.partial,
             value=value,
             estimated=estimated,
             exact=exact,
@@ -224,6 +226,8 @@ class _Ruler:
             present=present if expected is None or present < expected else expected,
             expected=expected,
             counter=self._counter,
+            name=span.name,
+            day=span.day,
         )
 
     def unallocated(self, start_ns: int, end_ns: int, boundaries: Sequence[Boundary | None]) -> Iterator[Flow]:
@@ -241,7 +245,7 @@ class _Ruler:
             edge = left_number < 0 or right_number > len(boundaries)
             first, after_last = self._counter.range(left.t_ns, right.t_ns)
             part = Part.EDGE if edge else Part.GAP
-            yield self.flow(part, (left.t_ns, right.t_ns), (left, right), after_last - first)
+            yield self.flow(part, Span(left.t_ns, right.t_ns), (left, right), after_last - first)
 
     def _at_reading(self, index: int) -> Boundary:
         return Boundary(self._times_ns[index], self._counter.count(index), index, index)

@@ -167,6 +167,36 @@ def test_carbon_of_a_shift_is_told_where_it_begins_and_ends_with_an_hour() -> No
         assert [item.period_carbon_g(Kind.SHIFT, flow) for flow in item.energy.periods] == carbon
 
 
+@pytest.mark.parametrize("kind", list(Kind))
+def test_every_kind_of_period_can_be_printed(kind: Kind) -> None:
+    assert f"per {kind.value}, Asia/Shanghai" in _printed(_report(kind))
+
+
+def test_shifts_are_named() -> None:
+    report = _report(Kind.SHIFT)
+    first, second, rest = (period for period in _document(report)["meters"][0]["periods"])
+    assert (first["shift"], first["day"], first["partial"]) == ("night", "2026-05-31", True)
+    assert (second["shift"], second["day"], second["partial"]) == ("early", "2026-06-01", False)
+    assert (rest["shift"], rest["day"], rest["partial"]) == ("", "2026-06-01", True)
+    assert "06-01 01:00 early" in _printed(report)
+
+
+def test_a_register_that_stands_still_is_told_with_its_stretch() -> None:
+    site = SITE.replace('device = "m-entry"\n', 'device = "m-entry"\nstuck_after_s = 3600\n')
+    readings = {
+        ("n01", "m-entry", WH): [
+            *steady("2026-06-01", 1, 6000),
+            *((at(f"2026-06-01T0{hour}"), 6000) for hour in (2, 3)),
+        ]
+    }
+    report = build_energy_report(
+        parse_site(site, "site.toml"), MemoryReader(readings), at("2026-06-01"), at("2026-06-01T03:00"), Kind.HOUR
+    )
+    assert "entry: stuck 表底停走 2026-06-01T01:00:00+08:00 – 2026-06-01T03:00:00+08:00, register 6000 Wh" in _printed(
+        report
+    )
+
+
 def test_an_estimate_is_marked_wherever_it_is_used() -> None:
     report = _report(estimate=Estimate.LINEAR)
     entry = report.meter("entry")

@@ -147,6 +147,7 @@ class _Writer:
         return {
             "from": self.time(flow.start_ns),
             "to": self.time(flow.end_ns),
+            **({"shift": flow.name, "day": flow.day.isoformat()} if flow.day else {}),
             "part": flow.part.value,
             "partial": flow.partial,
             "consumption": _figure(flow.value, unit),

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from shutan_collector.carbon.lines import Scope
+from shutan_collector.energy.registers import EventKind
 from shutan_collector.periods import Kind, from_ns, iso
 from shutan_collector.reports.energy.build import report_scope
 from shutan_collector.site.model import Role
@@ -17,10 +18,12 @@ from shutan_collector.units import Unit, decimal_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from zoneinfo import ZoneInfo
 
     from rich.console import RenderableType
 
     from shutan_collector.energy.measure import Flow
+    from shutan_collector.energy.registers import Event
     from shutan_collector.reports.energy.build import MeterReport, Report
 
 __all__ = ["render"]
@@ -32,7 +35,14 @@ _SHOWN: Final = {
     Unit.GRAM: ("t", 1_000_000, 6),
     Unit.KJ: ("GJ", 1_000_000, 6),
 }
-_TIME_FORMAT: Final = {Kind.QUARTER: "%m-%d %H:%M", Kind.HOUR: "%m-%d %H:%M", Kind.DAY: "%Y-%m-%d", Kind.MONTH: "%Y-%m"}
+_TIME_FORMAT: Final = {
+    Kind.QUARTER: "%m-%d %H:%M",
+    Kind.HOUR: "%m-%d %H:%M",
+    Kind.SHIFT: "%m-%d %H:%M",
+    Kind.DAY: "%Y-%m-%d",
+    Kind.MONTH: "%Y-%m",
+    Kind.YEAR: "%Y",
+}
 _NO_VALUE: Final = "–"
 
 
@@ -67,7 +77,7 @@ def _by_meter(report: Report) -> Table:
 
 
 def _by_period(report: Report) -> Table:
-    shown = [item for item in report.meters if item.meter.role in {Role.ENTRY, Role.GENERATION}]
+    shown = [item for item in report.meters if item.meter.role in {Role.ENTRY, Role.GENERATION, Role.EXPORT}]
     table = Table(title=f"per {report.kind.value}, {report.site.zone.key}", title_justify="left")
     table.add_column("from")
     for item in shown:
@@ -77,7 +87,8 @@ def _by_period(report: Report) -> Table:
         table.add_column("kg CO₂", justify="right", no_wrap=True)
     spans = report.meters[0].energy.periods if report.meters else ()
     for number, span in enumerate(spans):
-        cells = [from_ns(span.start_ns, report.site.zone).strftime(_TIME_FORMAT[report.kind])]
+        start = from_ns(span.start_ns, report.site.zone).strftime(_TIME_FORMAT[report.kind])
+        cells = [escape(f"{start} {span.name}".rstrip())]
         cells += [_amount(item, item.energy.periods[number]) for item in shown]
         if with_carbon:
             cells.append(_period_kg(report, number))
@@ -112,10 +123,7 @@ def _remarks(report: Report) -> Iterator[Text]:
             where = f"{iso(flow.start_ns, zone)} – {iso(flow.end_ns, zone)}"
             yield Text(f"{item.meter.id}: unallocated 未分摊 ({flow.part.value}) {where}: {flow.value} {unit}")
         for event in item.energy.events:
-            change = "" if event.before is None else f", register {event.before} -> {event.after} {unit}"
-            left_out = f", {event.readings} readings left out" if event.readings else ""
-            unknown = "" if event.exact else ", an unknown amount passed"
-            yield Text(f"{item.meter.id}: {event.kind.value} at {iso(event.end_ns, zone)}{change}{left_out}{unknown}")
+            yield Text(f"{item.meter.id}: {_event(event, unit, zone)}")
         for part in item.unvalued:
             yield Text(
                 f"{item.meter.id}: {part.value} {unit} from {iso(part.start_ns, zone)} not valued: {part.reason}"
@@ -124,6 +132,16 @@ def _remarks(report: Report) -> Iterator[Text]:
             yield Text(f"{item.meter.id}: {item.not_accounted}")
         if item.bad_quality:
             yield Text(f"{item.meter.id}: {item.bad_quality} readings of bad quality left out")
+
+
+def _event(event: Event, unit: str, zone: ZoneInfo) -> str:
+    if event.kind is EventKind.STUCK:
+        stretch = f"{iso(event.start_ns, zone)} – {iso(event.end_ns, zone)}"
+        return f"stuck 表底停走 {stretch}, register {event.before} {unit}, an unknown amount may have passed"
+    change = "" if event.before is None else f", register {event.before} -> {event.after} {unit}"
+    left_out = f", {event.readings} readings left out" if event.readings else ""
+    unknown = "" if event.exact else ", an unknown amount passed"
+    return f"{event.kind.value} at {iso(event.end_ns, zone)}{change}{left_out}{unknown}"
 
 
 def _amount(item: MeterReport, flow: Flow) -> str:
