@@ -7,18 +7,16 @@ range the site model chooses a row. What has no coefficient is told with the rea
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
-from shutan_collector.activity.kinds import days_of
+from shutan_collector.activity.kinds import days_of, month_share
 from shutan_collector.energy.coal import Edition, OwnNcv, coal_equivalent
 from shutan_collector.errors import FactorError
-from shutan_collector.factors.measured import fuel_values
 from shutan_collector.reports.table import Both
 from shutan_collector.site.model import Carrier, Role
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from shutan_collector.accounting.summary import MonthSummary
     from shutan_collector.factors.table import FactorTable
     from shutan_collector.site.model import Meter, Site
@@ -66,7 +64,7 @@ def meter_coal(month: MonthSummary, meter: Meter, value: int, table: FactorTable
             table,
             days_of(month.period)[1],
             edition=EDITION,
-            own=_own(month, meter.carrier, table),
+            own=_own(month, meter.carrier),
         )
     except FactorError as error:
         return Missing(Both("无折标系数", str(error)))
@@ -80,7 +78,7 @@ def fuel_coal(month: MonthSummary, fuel: str, quantity: Fraction, unit: str, tab
     each = _NM3_PER_WAN if unit == _GAS_UNIT else _KG_PER_T
     printed = "kgce/m3" if unit == _GAS_UNIT else "kgce/kg"
     try:
-        ncv = _measured_ncv(month, fuel, table)
+        ncv = _measured_ncv(month, fuel)
         if ncv is not None:
             coefficient = ncv[0] * 1000 / each / table.by_id(_STANDARD_COAL).value
             return Coal(quantity * each * coefficient, coefficient, printed, f"NCV {ncv[1]} / {_STANDARD_COAL}")
@@ -92,25 +90,33 @@ def fuel_coal(month: MonthSummary, fuel: str, quantity: Fraction, unit: str, tab
     return Coal(quantity * each * row.value, row.value, printed, row.id)
 
 
-def _own(month: MonthSummary, carrier: Carrier, table: FactorTable) -> tuple[OwnNcv, ...]:
+def _own(month: MonthSummary, carrier: Carrier) -> tuple[OwnNcv, ...]:
     """The measured calorific value of a metered fuel, where its batches state one."""
-    found = _measured_ncv(month, carrier.value, table)
+    found = _measured_ncv(month, carrier.value)
     if found is None:
         return ()
     value, batches, unit = found
-    gas = unit == f"GJ/{_GAS_UNIT}"
+    gas = unit == _GAS_UNIT
     # GJ per 1e4 m3 is a tenth of that in MJ per m3; GJ per t is MJ per kg.
     return (OwnNcv(carrier, value / 10 if gas else value, "m3" if gas else "kg", f"NCV {batches}"),)
 
 
-def _measured_ncv(month: MonthSummary, fuel: str, table: FactorTable) -> tuple[Fraction, str, str] | None:
-    """NCV, its batches and its unit; None if no batch of the month states one."""
-    days = days_of(month.period)
-    batches = [row for row in month.book.fuel_qualities if row.fuel == fuel]
-    if not any(batch.start <= days[1] and days[0] <= batch.end for batch in batches):
+def _measured_ncv(month: MonthSummary, fuel: str) -> tuple[Fraction, str, str] | None:
+    """Mean NCV of the month's batches, weighted by quantity and days, their keys, and the unit they are per.
+
+    None without a batch. Raises FactorError for batches in different units or of no quantity.
+    """
+    rows = [row for row in month.book.fuel_qualities if row.fuel == fuel]
+    weights = [(row, row.quantity * month_share(row.start, row.end, month.period)) for row in rows]
+    there = [(row, weight) for row, weight in weights if weight]
+    units = sorted({row.unit for row, _ in there})
+    if not there:
         return None
-    ncv = fuel_values(table, month.site.fuel_family, fuel, days, batches).ncv
-    return None if ncv.row is not None else (ncv.value, ", ".join(ncv.batches), ncv.unit)
+    keys = ", ".join(sorted(row.key for row, _ in there))
+    if len(units) > 1:
+        raise FactorError(f"fuel_quality of {fuel}", f"{keys} are in {' and '.join(units)}")
+    mean = sum((row.ncv * weight for row, weight in there), Fraction()) / sum(weight for _, weight in there)
+    return mean, keys, units[0]
 
 
 def _chosen(site: Site, fuel: str) -> str:

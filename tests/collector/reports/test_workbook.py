@@ -5,7 +5,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shutan_collector.exact import exact_text
@@ -35,12 +35,13 @@ def test_excel_number(value: Fraction, written: Decimal | str) -> None:
     assert type(excel_number(value)) is type(written)
 
 
-@given(st.integers(-(10**15) + 1, 10**15 - 1), st.integers(0, 9))
-def test_fifteen_digits_go_through_a_double_and_back(digits: int, places: int) -> None:
-    value = Fraction(digits, 10**places)
-    table = Table("t", Both("", "t"), (Column(Both("", "v"), places=3),), (Row((value,)),))
+@settings(deadline=None, max_examples=20)  # each example writes and reads a whole workbook
+@given(st.lists(st.tuples(st.integers(-(10**15) + 1, 10**15 - 1), st.integers(0, 9)), min_size=1, max_size=40))
+def test_fifteen_digits_go_through_a_double_and_back(numbers: list[tuple[int, int]]) -> None:
+    values = [Fraction(digits, 10**places) for digits, places in numbers]
+    table = Table("t", Both("", "t"), (Column(Both("", "v"), places=3),), tuple(Row((value,)) for value in values))
     (_, sheet) = xlsx_cells(to_xlsx((table,), (("a", "b"),), "foot", DAY, "title")).values()
-    assert Decimal(repr(sheet[2][0])) == Decimal(exact_text(value))
+    assert [Decimal(repr(row[0])) for row in sheet[2:]] == [Decimal(exact_text(value)) for value in values]
 
 
 @given(st.integers(), st.integers(0, 9))
