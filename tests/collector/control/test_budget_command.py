@@ -137,7 +137,7 @@ def test_template_deadlines_and_allowance(tmp_path: Path) -> None:
         '{"schema": "shutan.actuals/1", "rows": [{"month": "2025-06", "source": "m", "co2e_g": 1.5}]}',
         '{"schema": "shutan.actuals/1", "rows": [5]}',
         '{"schema": "shutan.actuals/1", "rows": [], "volumes": [{"month": "2025-06", "basis": "total", "value": 1}]}',
-        '{"schema": "shutan.actuals/1", "rows": [], "volumes": [{"month": "2025-06", "basis": "product", "value": -1}]}',
+        '{"schema": "shutan.actuals/1", "rows": [], "volumes": [{"month": "2025-6", "basis": "product", "value": -1}]}',
         '{"schema": "shutan.actuals/1", "rows": [], "more": 1}',
         "[" * 100_000,
     ],
