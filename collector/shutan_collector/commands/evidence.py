@@ -32,7 +32,7 @@ def keygen(
     # cryptography comes with the extra `ledger`; the command's help works without it.
     from shutan_collector.evidence.keys import create_key, grouped, public_path, read_passphrase  # noqa: PLC0415
 
-    with told("evidence keygen"):
+    with told("shutan evidence"):
         passphrase = read_passphrase(passphrase_file) if passphrase_file else None
         key = create_key(out, passphrase)
         typer.echo(f"key 私钥             {out}")
@@ -57,7 +57,7 @@ def export(
     from shutan_collector.evidence import bundle, files, keys  # noqa: PLC0415
     from shutan_collector.ledger.store import open_ledger  # noqa: PLC0415
 
-    with told("evidence export"):
+    with told("shutan evidence"):
         files.refuse_existing(out, timestamp_query=timestamp_query)
         signing = keys.load_key(key, keys.read_passphrase(passphrase_file) if passphrase_file else None)
         with open_ledger(ledger) as opened:
@@ -74,7 +74,7 @@ def verifier(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the program goes.")] = Path("verify.py"),
 ) -> None:
     """Write the stand-alone verifier and print its SHA-256, to be published apart from the evidence."""
-    with told("evidence verifier"):
+    with told("shutan evidence"):
         program = (Path(__file__).parent.parent / "evidence" / "verify.py").read_bytes()
         try:
             with out.open("xb") as file:

@@ -50,6 +50,7 @@ except ImportError:  # before Python 3.11: the text of the site model is then no
 
 Layout = list[tuple[int, str, str]]  # where each field of the archive begins: (offset, member, field)
 HOUR_NS = 3600 * 10**9
+CHINA = "Asia/Shanghai"
 ZEROS = "0" * 64
 NUMBER = re.compile(r"-?\d{1,999}(\.\d{1,999}|/\d{1,999})?")
 
@@ -223,20 +224,15 @@ def dump(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def integer(text: str) -> int:
-    """An integer of a sensible size."""
-    return int(text) if len(text) < 100 else refuse(text)
-
-
 def refuse(text: str) -> NoReturn:
-    """Nothing but such integers has a place in evidence."""
-    raise ValueError(f"{text[:40]} is not an integer of at most 99 digits")
+    """Nothing but integers has a place in evidence."""
+    raise ValueError(f"{text[:40]} is not an integer")
 
 
 def load(content: bytes, name: str) -> Any:
     """The value of canonical JSON; other spacing, a key twice or a number with a point is a Difference."""
     try:
-        value = json.loads(content.decode(), parse_float=refuse, parse_constant=refuse, parse_int=integer)
+        value = json.loads(content.decode(), parse_float=refuse, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
         raise Difference((name, ""), "form", "canonical JSON", str(error)[:80]) from None
     same((name, ""), "form", "canonical JSON", "canonical JSON" if dump(value) == content else "JSON in another form")
@@ -665,6 +661,15 @@ FUELS = {
 }
 
 
+def zone_of(name: str) -> Any:
+    """A calendar; China has kept UTC+8 without summer time since 1992."""
+    if name == CHINA:
+        return timezone(timedelta(hours=8))
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - needs the system's zone files, which only other calendars need
+
+    return ZoneInfo(name)
+
+
 def used_wh(at: tuple[str, str], line: dict[str, Any]) -> Fraction:
     """Energy of a market-based line, Wh."""
     return number({name: text for name, text, _ in line["inputs"]}.get("energy"), at, "energy")
@@ -678,6 +683,8 @@ class Month:
         for name, (member, body) in documents.items():
             same((member, name), "schema", f"shutan.{name.split('/')[0]}/1", body["schema"])
         self.site_at, self.site = self.find("site")
+        self.zone = zone_of(self.site["zone"])
+        self.days: dict[int, str] = {}
         self.model = self.read_model()
         year, month = int(period[:4]), int(period[5:])
         self.first, self.after = date(year, month, 1), date(year + month // 12, month % 12 + 1, 1)
@@ -694,6 +701,7 @@ class Month:
         self.lines: list[tuple[tuple[str, str], dict[str, Any]]] = []
         self.unvalued: list[dict[str, Any]] = []
         self.ids: set[str] = set()
+        self.factor_uses: dict[tuple[Any, ...], Fraction] = {}
         self.claimed = self.read_claims()
 
     def find(self, name: str) -> tuple[tuple[str, str], Any]:
@@ -711,21 +719,16 @@ class Month:
         need(key in self.rows, at, "activity row", key, "missing")
         return self.rows[key]
 
-    def zone(self) -> Any:
-        """The calendar of the site; China has kept UTC+8 without summer time since 1992."""
-        if self.site["zone"] == "Asia/Shanghai":
-            return timezone(timedelta(hours=8))
-        from zoneinfo import ZoneInfo  # noqa: PLC0415 - needs the system's zone files, which only other calendars need
-
-        return ZoneInfo(self.site["zone"])
-
     def ns_of(self, day: date) -> int:
         """UTC nanoseconds of a local midnight."""
-        return int(datetime(day.year, day.month, day.day, tzinfo=self.zone()).timestamp()) * 10**9
+        return int(datetime(day.year, day.month, day.day, tzinfo=self.zone).timestamp()) * 10**9
 
     def day_of(self, t_ns: int) -> str:
-        """Local day of an instant, ISO."""
-        return datetime.fromtimestamp(t_ns // 10**9, self.zone()).date().isoformat()
+        """Local day of an instant, ISO; looked up once per hour."""
+        hour = t_ns // HOUR_NS
+        if hour not in self.days or self.site["zone"] != CHINA:
+            self.days[hour] = datetime.fromtimestamp(t_ns // 10**9, self.zone).date().isoformat()
+        return self.days[hour]
 
     def read_model(self) -> dict[str, Any]:
         """The site model's text where this Python can read TOML; what the document says of it has to agree."""
@@ -734,7 +737,7 @@ class Month:
             return {}
         model: dict[str, Any] = tomllib.loads(self.site["text"], parse_float=Fraction)
         stated = {
-            "timezone": "Asia/Shanghai",
+            "timezone": CHINA,
             "region": "CN",
             "fuel_family": "FUELB",
             "gwp": "AR5",
@@ -809,7 +812,19 @@ class Month:
             same(at, "gas", "co2", line["gas"])
 
     def factor(self, at: tuple[str, str], line: dict[str, Any], role: str, row_id: str, units: str) -> Fraction:
+        """The value of a factor row, checked once for all lines of a day that use it alike."""
+        days = (self.day_of(line["start_ns"]), self.day_of(line["end_ns"] - 1))
+        alike = tuple(line[name] for name in ("source", "scope", "category", "gas"))
+        use = (role, row_id, units, days, alike, "provisional" in line["marks"])
+        if use not in self.factor_uses:
+            self.factor_uses[use] = self.check_factor(at, line, (role, row_id, units), days)
+        return self.factor_uses[use]
+
+    def check_factor(
+        self, at: tuple[str, str], line: dict[str, Any], use: tuple[str, str, str], days: tuple[str, str]
+    ) -> Fraction:
         """The value of a factor row, which has to be of the kind that the role asks for and known in time."""
+        (role, row_id, units), (first, last) = use, days
         need(row_id in self.factors, at, f"factor row of {role}", row_id, "missing")
         row, place = self.factors[row_id], (self.factors_at[0], row_id)
         need(row["unit"] in units.split(), place, "unit", units, row["unit"])
@@ -828,7 +843,6 @@ class Month:
         elif category == "grid_electricity":
             region = self.site["region"] if parameter == "co2_average" else "CN"
             same(place, "region", region, row["region"])
-        first, last = self.day_of(line["start_ns"]), self.day_of(line["end_ns"] - 1)
         need(row["valid_from"] <= last, place, "valid_from", f"at most {last}", row["valid_from"])
         late = bool(row["valid_to"]) and row["valid_to"] < first
         if category == "grid_electricity":
