@@ -30,26 +30,26 @@ SETTINGS = {
 
 
 class Postgres:
-    """A running server; `new_database()` gives the address of an empty database in it."""
+    """A running server; each `new_database()` is a schema of its own, which is made and thrown away in no time."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.log = folder / "postgres.log"
         self._names = count(1)
 
-    def url(self, database: str) -> str:
-        """Address of a database for the ledger."""
-        return f"postgresql://shutan@/{database}?host={self.folder}"
+    def url(self, schema: str) -> str:
+        """Address of a schema for the ledger."""
+        return f"postgresql://shutan@/postgres?host={self.folder}&options=-csearch_path%3D{schema}"
 
-    def connect(self, database: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
+    def connect(self) -> psycopg.Connection[tuple[object, ...]]:
         """A superuser's connection, each statement on its own."""
-        return psycopg.connect(dbname=database, user="shutan", host=str(self.folder), autocommit=True)
+        return psycopg.connect(dbname="postgres", user="shutan", host=str(self.folder), autocommit=True)
 
     def new_database(self) -> str:
-        """Make an empty database; its name."""
+        """Make an empty schema; its name."""
         name = f"ledger{next(self._names)}"
         with self.connect() as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
+            connection.execute(f"CREATE SCHEMA {name}".encode())
         return name
 
     def answers(self) -> bool:

@@ -48,7 +48,10 @@ class Database:
             # The rest is not repeated: it may hold a password.
             raise LedgerError("--ledger", f"an address that starts with {kind!r} is no ledger; give {ACCEPTED}")
         self.dialect = kind
-        self._engine = _sqlite_engine(target) if self.path is not None else _postgresql_engine(target)
+        try:
+            self._engine = _sqlite_engine(target) if self.path is not None else _postgresql_engine(target)
+        except ModuleNotFoundError as error:
+            raise LedgerError(self.where, "needs psycopg: pip install 'shutan[postgresql]'") from error
 
     @contextmanager
     def reading(self) -> Generator[Connection]:

@@ -1,6 +1,7 @@
 """Opening: old ledgers are brought up to date, newer ones and other files are refused in one line."""
 
 import sqlite3
+import sys
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -166,6 +167,11 @@ def a_writer_that_holds_the_lock(url: str) -> Generator[None]:
     with database.writing():
         yield
     database.close()
+
+
+def test_postgresql_without_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    refused("postgresql://u:secret@h/d", "postgresql://h/d: needs psycopg: pip install 'shutan[postgresql]'")
 
 
 def test_a_server_that_does_not_answer(tmp_path: Path) -> None:

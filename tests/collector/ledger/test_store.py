@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from shutan_collector.errors import LedgerError
+from shutan_collector.errors import LedgerError, StoreUnavailableError
 from shutan_collector.ledger.canonical import canonical
 from shutan_collector.ledger.entries import EMPTY, Head, Record
 from shutan_collector.ledger.store import Ledger, open_ledger
@@ -102,6 +102,22 @@ def test_a_transaction_that_is_given_up_leaves_nothing(ledger: Ledger) -> None:
     assert ledger.head().seq == 1
     ledger.append([record(2)], "me", AT)
     assert ledger.check_chain() is None
+
+
+def test_a_full_disk_keeps_what_was_written(tmp_path: Path) -> None:
+    with open_ledger(f"sqlite:{tmp_path / 'l.db'}", create=True) as ledger:
+        ledger.append([record(1)], "me", AT)
+
+        def fill() -> None:
+            with ledger.writing("me", AT) as writer, writer.connection() as connection:
+                pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+                connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+                writer.append(record(number, 5000) for number in range(2, 100))
+
+        with pytest.raises(StoreUnavailableError, match="full"):
+            fill()
+        assert ledger.head().seq == 1
+        assert ledger.check_chain() is None
 
 
 @pytest.mark.parametrize(
