@@ -7,7 +7,7 @@
 | steam, heat | scope 2 heat | memo item |
 
 A flow over which a factor changes (a gap over new year, when both years' factors are issued) has no single factor: it
-is Unvalued, and the total says that it is not complete.
+is Unvalued, once, and has a line in no scope, so that figures side by side stand for the same energy.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def metered_lines(
     A flow without a value makes no line. Raises FactorError if a factor is missing.
     """
     lines: list[Line] = []
-    unvalued: list[Unvalued] = []
+    unvalued: dict[int, Unvalued] = {}
     valuer = _Valuer(site, meter, factors, as_of, book)
     for scope in scopes_of(meter):
         if scopes is not None and scope not in scopes:
@@ -77,8 +77,8 @@ def metered_lines(
             if isinstance(found, Line):
                 lines.append(found)
             else:
-                unvalued.append(found)
-    return tuple(lines), tuple(unvalued)
+                unvalued.setdefault(number, found)
+    return tuple(line for line in lines if line.flow not in unvalued), tuple(unvalued.values())
 
 
 class _Valuer:

@@ -148,13 +148,23 @@ def test_a_metered_carrier_without_mass_is_said_until_it_is_bought_by_invoice() 
     assert lines_of("diesel", HOUR) == ((), ())
 
 
-def test_a_gap_over_new_year_is_not_valued_in_the_scope_whose_factor_changes() -> None:
-    """The province has a factor for both years. The reporting default of 2022 serves 2023 as well, provisionally."""
+def test_a_gap_over_new_year_is_not_valued_in_any_scope() -> None:
+    """The province has a factor for both years; the reporting default of 2022 would serve 2023 as well."""
     gap = flow("2022-12-31T22:00", "2023-01-01T02:00", 4_000, Part.GAP)
-    (line,), (left,) = lines_of("entry", gap)
+    after = flow("2023-01-01T02:00", "2023-01-01T03:00", 1_000)
+    lines, (left,) = lines_of("entry", gap, after)
     assert (left.source, left.value, left.unit) == ("meter:entry", Fraction(4_000), "Wh")
     assert left.reason == "the grid factor changes within this stretch"
-    assert (line.scope, line.provisional, line.co2e_g) == (Scope.SCOPE_2_REPORTING, True, 2_281)
+    assert [(line.scope, line.flow) for line in lines] == [(Scope.SCOPE_2_LOCATION, 1), (Scope.SCOPE_2_REPORTING, 1)]
+
+
+def test_a_stand_in_at_one_end_of_a_gap_makes_it_provisional() -> None:
+    """The same row is 2023's own factor and 2024's stand-in (暂用)."""
+    gap = flow("2023-12-31T22:00", "2024-01-01T02:00", 4_000, Part.GAP)
+    lines, unvalued = lines_of("entry", gap)
+    assert unvalued == ()
+    assert [line.factors[0].id for line in lines] == ["GRID-SC-2023", "GRID-CN-REP-05703"]
+    assert all(line.provisional for line in lines)
 
 
 def test_hours_on_both_sides_of_new_year_take_the_factor_of_their_year() -> None:

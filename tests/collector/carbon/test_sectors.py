@@ -42,6 +42,14 @@ def test_a_missing_part_is_found(tmp_path: Path) -> None:
     assert lacking(tmp_path) == ["glass: README.md", "glass: testcases/*.json"]
 
 
+def test_the_guide_names_every_key_and_every_folder() -> None:
+    text = (FOLDER / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`\[?\[?([a-z_0-9]+)\]?\]?`", text))
+    written = "".join(path.read_text(encoding="utf-8") for path in FOLDER.glob("*/form.toml"))
+    keys = set(re.findall(r"^(\w+) =", written, re.MULTILINE)) | {"row", "gas"}
+    assert keys | set(SECTORS) | set(Method) | set(Kind) <= named
+
+
 @pytest.mark.parametrize("name", SECTORS)
 def test_a_readme_tells_what_the_form_does(name: str) -> None:
     text = (FOLDER / name / "README.md").read_text(encoding="utf-8")
