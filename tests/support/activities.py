@@ -29,7 +29,7 @@ _BY_TYPE = {
     "str": _TEXT,
     "int": st.integers(-(2**70), 2**70),
     "bool": st.booleans(),
-    "date": st.dates(date(1990, 1, 1), date(2100, 12, 31)),
+    "date": st.dates(date(2024, 6, 1), date(2026, 6, 30)),
     "Fraction": st.fractions(),
     "Fraction | None": st.none() | st.fractions(),
     "date | None": st.none() | st.dates(),
@@ -40,9 +40,27 @@ _BY_TYPE = {
 }
 
 
+# Around one year, so that periods and rows meet.
+_MONTHS = st.builds("{}-{:02}".format, st.sampled_from((2024, 2025, 2026)), st.integers(1, 12))
+_NEAR = st.integers(1_730_000_000, 1_790_000_000).map(lambda second: second * 10**9)
+_BY_NAME = {
+    "month": _MONTHS,
+    "claimed_for": st.sampled_from(("", "2024", "2025", "2026")) | _MONTHS,
+    "time_ns": _NEAR,
+    "start_ns": _NEAR,
+    "end_ns": _NEAR,
+    "year": st.integers(2023, 2027),
+    "certificate": st.sampled_from("abc"),
+    "key": st.text("abc", min_size=1, max_size=2),
+    "meter": st.sampled_from(("m1", "m2")),
+}
+
+
 def any_row(kind: type[Row]) -> st.SearchStrategy[Row]:
     """Rows of one kind with any values that its types allow."""
-    return st.builds(kind, **{field.name: _BY_TYPE[str(field.type)] for field in fields(kind)})
+    return st.builds(
+        kind, **{field.name: _BY_NAME.get(field.name, _BY_TYPE[str(field.type)]) for field in fields(kind)}
+    )
 
 
 def any_book() -> st.SearchStrategy[ActivityBook]:

@@ -66,7 +66,8 @@ def parse_sheet(template: Template, sheet: Sheet, file: str, context: Context, f
     headings = _headings(template, cells, f"{where}:{number}", problems)
     if headings is None:
         return []
-    reader = _Reader(template, headings, context, findings)
+    names = {heading.column.name: heading.name for heading in headings.values()}
+    reader = _Reader(template, headings, context, findings, names)
     rows = (reader.row(cells, f"{where}:{number}") for number, cells in sheet.rows[1:])
     return [row for row in rows if row is not None]
 
@@ -135,6 +136,7 @@ class _Reader:
     headings: dict[int, _Heading]
     context: Context
     findings: Findings
+    names: dict[str, str]  # of the columns that are there, as messages give them
 
     @property
     def problems(self) -> list[Problem]:
@@ -153,7 +155,7 @@ class _Reader:
             else:
                 told = f"{shown(cell)} under an empty heading"
                 self.problems.append(Problem(f"{place} column {column_letter(at)}", told))
-        names = {heading.column.name: heading.name for heading in self.headings.values()}
+        names = self.names
         self.problems.extend(
             Problem(f"{place} {names[column.name]}", "is empty, but needed")
             for column in self.template.columns

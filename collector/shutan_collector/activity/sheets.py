@@ -11,6 +11,7 @@ import csv
 import hashlib
 import io
 import warnings
+import zipfile
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Sheet", "SheetFile", "column_letter", "read_file"]
 
 _MOST_BYTES: Final = 64 * 1024 * 1024
+_MOST_UNPACKED: Final = 8 * _MOST_BYTES  # a small zip can hold any amount of zeros
 _MOST_ROWS: Final = 500_000
 _MOST_COLUMNS: Final = 200
 
@@ -126,6 +128,10 @@ class _TooLargeError(Exception):
 def _workbook(content: bytes) -> tuple[Sheet, ...]:
     import openpyxl  # noqa: PLC0415 - heavy, and only needed where an XLSX file is read
 
+    with zipfile.ZipFile(io.BytesIO(content)) as members:
+        if sum(member.file_size for member in members.infolist()) > _MOST_UNPACKED:
+            message = f"holds more than {_MOST_UNPACKED // 1024 // 1024} MiB unpacked; divide it"
+            raise _TooLargeError(message)
     book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
     results: dict[str, list[tuple[_OpenpyxlCell, ...]]] = {}
     sheets: list[Sheet] = []

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shutan_collector.activity.documents import bodies, book_of, row_from, row_object
@@ -31,6 +31,7 @@ from shutan_collector.ledger.canonical import canonical, parse
 from shutan_collector.periods import to_ns
 from support.activities import CHINA, any_book
 
+FEW = settings(max_examples=40)  # a book of rows is large; what is new is in the first examples
 DAYS = st.dates(date(2020, 1, 1), date(2030, 12, 31))
 
 
@@ -172,6 +173,24 @@ def test_land_area_in_force_and_supplier_data_known_by_year() -> None:
     assert _refs(*inputs, period="2025-06") == ["2024", "2025"]
 
 
+@FEW
+@given(any_book(), st.integers(1, 12))
+def test_what_a_month_rests_on_is_the_same_when_selected_again(book: ActivityBook, month: int) -> None:
+    chosen = book.select(f"2025-{month:02}")
+    assert chosen.select(f"2025-{month:02}") == chosen
+    assert set(chosen) <= set(book)
+
+
+@FEW
+@given(any_book())
+def test_a_year_rests_on_everything_its_months_rest_on(book: ActivityBook) -> None:
+    by_month = {
+        row for month in range(1, 13) for row in book.select(f"2025-{month:02}") if row.KIND != "manual_reading"
+    }
+    assert by_month <= set(book.select("2025"))
+
+
+@FEW
 @given(any_book())
 def test_documents_give_every_book_back_exactly(book: ActivityBook) -> None:
     documents = bodies(book)
@@ -198,6 +217,7 @@ def test_a_row_of_a_document_with_another_shape_is_refused() -> None:
         row_from("land", whole)
 
 
+@FEW
 @given(any_book(), any_book())
 def test_changes_lead_from_the_old_book_to_the_new(old: ActivityBook, new: ActivityBook) -> None:
     changes = diff(old, new)
@@ -210,6 +230,7 @@ def test_changes_lead_from_the_old_book_to_the_new(old: ActivityBook, new: Activ
     assert {row.ref for row in merged(old, new)} == {row.ref for row in (*old, *new)}
 
 
+@FEW
 @given(any_book())
 def test_nothing_changes_between_equal_books(book: ActivityBook) -> None:
     assert not diff(book, book)

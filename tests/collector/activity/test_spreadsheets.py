@@ -230,6 +230,21 @@ def test_file_that_is_no_workbook(tmp_path: Path) -> None:
     ]
 
 
+def test_workbook_that_unpacks_to_far_more_is_refused(tmp_path: Path) -> None:
+    path = write_xlsx(tmp_path / "land_area.xlsx", AREA)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as members, members.open("xl/zeros.bin", "w") as member:
+        for _ in range(513):
+            member.write(bytes(1024 * 1024))
+    assert path.stat().st_size < 1024 * 1024
+    assert mistakes(tmp_path) == ["land_area.xlsx: holds more than 512 MiB unpacked; divide it"]
+
+
+def test_file_that_is_too_large_is_not_even_opened(tmp_path: Path) -> None:
+    with (tmp_path / "bill.csv").open("wb") as file:
+        file.truncate(64 * 1024 * 1024 + 1)
+    assert mistakes(tmp_path) == ["bill.csv: is larger than 64 MiB; divide it"]
+
+
 def _patch(path: Path, old: bytes, new: bytes) -> None:
     """Replace bytes in the first sheet of a workbook."""
     with zipfile.ZipFile(path) as before:
