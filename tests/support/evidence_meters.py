@@ -4,11 +4,9 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-from support.evidence_month import AS_OF, END_NS, HOUR_NS, HOURS, MONTH, QUANTITY, START_NS, Month
+from support.evidence_month import AS_OF, END_NS, HOUR_NS, HOURS, MONTH, QUANTITY, SPAN, START_NS, Month
 
 __all__ = ["AS_OF", "END_NS", "MONTH", "Register", "add_meters"]
-
-SPAN = 1_000_000_000
 
 
 class Register:
@@ -111,7 +109,7 @@ class Register:
 
     def _instrument(self, number: int) -> dict[str, Any]:
         return {
-            "source": f"n01/{self.place['meter']}-{number}",
+            "source": f"n01/{self.place['meter']}-{number} #2019041{number}",
             "node": "n01",
             "device": f"{self.place['meter']}-{number}",
             "serial": f"2019041{number}",
@@ -209,6 +207,9 @@ def _heat(month: Month) -> None:
     heat.fall(9, 700_000)
     heat.read(HOURS, step=222_222)
     for flow, span, value, marks in _flows(month, heat):
+        if flow:  # as if the factor changed within it
+            month.unvalued("meter:m-heat", span, value, "kJ")
+            continue
         month.line(
             "meter:m-heat|scope2_heat", "heat.metered/1", Fraction(value, 1000) * ef,
             [("heat", value, "kJ")], [("ef", "HEAT-CN")], flow=flow, span=span, marks=marks,

@@ -22,45 +22,48 @@ HOURS = 720
 END_NS = START_NS + HOURS * HOUR_NS
 FACTORS = "collector/shutan_collector/factors/data/emission_factors.csv"
 
+POINTS = {
+    "m-entry": ("electricity", "entry", ""),
+    "m-gas": ("natural_gas", "entry", "gas_reference = { temperature_c = 20, pressure_kpa = 101.325 }"),
+    "m-steam": ("steam", "entry", "enthalpy_kj_per_kg = 2763.5"),
+    "m-heat": ("heat", "entry", ""),
+    "m-export": ("electricity", "export", ""),
+    "m-still": ("electricity", "sub", ""),
+}
+SPAN = 1_000_000_000
 SITE = """\
 [site]
 id = "jiuniang"
 name = "Jiuniang Distillery"
 name_zh = "九酿酒厂"
 region = "CN-SC"
-
+""" + "".join(
+    f"""
 [[meter]]
-id = "m-entry"
-carrier = "electricity"
-role = "entry"
-
-[[meter]]
-id = "m-gas"
-carrier = "natural_gas"
-role = "entry"
-gas_reference = { temperature_c = 20, pressure_kpa = 101.325 }
-
-[[meter]]
-id = "m-steam"
-carrier = "steam"
-role = "entry"
-enthalpy_kj_per_kg = 2763.5
-
-[[meter]]
-id = "m-heat"
-carrier = "heat"
-role = "entry"
-
-[[meter]]
-id = "m-export"
-carrier = "electricity"
-role = "export"
-
-[[meter]]
-id = "m-still"
-carrier = "electricity"
-role = "sub"
+id = "{meter}"
+name = "{meter}"
+name_zh = "表计"
+carrier = "{carrier}"
+role = "{role}"
+level = 1
+accuracy_class = "0.5S"
+calibrated = 2024-05-01
+calibration_due = 2026-05-01
+{extra}
 """
+    + "".join(
+        f"""
+[[meter.installation]]
+node = "n01"
+device = "{meter}-{number}"
+serial = "2019041{number}"
+ct = [200, 5]
+rollover_wh = {SPAN}
+"""
+        for number in range(2)
+    )
+    for meter, (carrier, role, extra) in POINTS.items()
+)
 
 QUANTITY = {"Wh": "energy", "L": "volume", "g": "mass", "kJ": "heat"}
 
@@ -89,6 +92,7 @@ class Month:
         self.used: set[str] = set()
         self.formulas: set[str] = set()
         self.lines: list[dict[str, Any]] = []
+        self.apart: list[dict[str, Any]] = []
 
     def value(self, row_id: str) -> Fraction:
         """Value of a factor row, which is then among the documents."""
@@ -140,6 +144,18 @@ class Month:
         }
         self.lines.append(body)
 
+    def unvalued(self, source: str, span: tuple[int, int], value: int, unit: str) -> None:
+        """Activity that no line holds."""
+        item = {
+            "source": source,
+            "start_ns": span[0],
+            "end_ns": span[1],
+            "value": text(value),
+            "unit": unit,
+            "reason": "hand",
+        }
+        self.apart.append(item)
+
     def rows(self, kind: str, *rows: dict[str, Any]) -> None:
         """Activity rows of one kind."""
         labels = [{"place": f"{kind}.csv:{n}", "source": f"paper {n}", "note": ""} for n in range(2, len(rows) + 2)]
@@ -156,6 +172,8 @@ class Month:
             name = "lines/market" if line["source"].startswith("market:") else f"lines/{line['source']}"
             empty: dict[str, Any] = {"schema": "shutan.lines/1", "lines": [], "unvalued": []}
             self.documents.setdefault(name, empty)["lines"].append(line)
+        for item in self.apart:
+            self.documents[f"lines/{item['source']}"]["unvalued"].append(item)
         self.documents["factors"] = {
             "schema": "shutan.factors/1",
             "release": {"name": "2026.1", "sha256": "0" * 64},

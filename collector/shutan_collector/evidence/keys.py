@@ -14,7 +14,7 @@ import stat
 from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
     load_pem_private_key,
+    load_pem_public_key,
 )
 
 from shutan_collector.errors import EvidenceError
@@ -29,7 +30,7 @@ from shutan_collector.errors import EvidenceError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["SiteKey", "create_key", "grouped", "load_key", "public_path", "read_passphrase"]
+__all__ = ["SiteKey", "create_key", "grouped", "load_key", "public_path", "read_fingerprint", "read_passphrase"]
 
 _GROUP: Final = 8
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -112,6 +113,19 @@ def load_key(path: Path, passphrase: bytes | None = None) -> SiteKey:
     if not isinstance(private, Ed25519PrivateKey):
         raise EvidenceError(str(path), "is not an Ed25519 key; `shutan evidence keygen` makes one")
     return SiteKey(private)
+
+
+def read_fingerprint(path: Path) -> str:
+    """Fingerprint of a public key in PEM, as it is printed on reports and labels. Raises EvidenceError."""
+    try:
+        public = load_pem_public_key(path.read_bytes())
+    except OSError as error:
+        raise EvidenceError(str(path), f"cannot be read: {error.strerror}") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise EvidenceError(str(path), "is not a public key in PEM; give the site's key with .pub at its end") from None
+    if not isinstance(public, Ed25519PublicKey):
+        raise EvidenceError(str(path), "is not an Ed25519 key; `shutan evidence keygen` makes one")
+    return hashlib.sha256(public.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()
 
 
 def read_passphrase(path: Path) -> bytes:

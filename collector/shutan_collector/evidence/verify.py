@@ -38,7 +38,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -670,6 +670,30 @@ def zone_of(name: str) -> Any:
     return ZoneInfo(name)
 
 
+def ratio(value: Any) -> Fraction:
+    """A transformer's ratio as the site model writes it: 40, or [200, 5]."""
+    parts = cast("list[Any]", value) if isinstance(value, list) else [value, 1]
+    return Fraction(parts[0]) / Fraction(parts[1])
+
+
+def instruments_of(model: dict[str, Any]) -> list[list[Any]]:
+    """Node, device, serial number, CT, PT and span of each instrument that the site model has at a meter."""
+    found: list[list[Any]] = []
+    item: dict[str, Any]
+    for item in model.get("installation", [model]) if model else ():
+        spans = [value for key, value in item.items() if key[:8] == "rollover"]
+        plate = [item.get(name, "") for name in ("node", "device", "serial")]
+        found.append([*plate, ratio(item.get("ct", 1)), ratio(item.get("pt", 1)), spans[0] if spans else None])
+    return found
+
+
+def by_key(at: tuple[str, str], rows: list[dict[str, Any]], key: str) -> dict[str, dict[str, Any]]:
+    """Rows by a key that stands once."""
+    found = {row[key]: row for row in rows}
+    same(at, f"rows, each {key} once", len(found), len(rows))
+    return found
+
+
 def used_wh(at: tuple[str, str], line: dict[str, Any]) -> Fraction:
     """Energy of a market-based line, Wh."""
     return number({name: text for name, text, _ in line["inputs"]}.get("energy"), at, "energy")
@@ -691,11 +715,12 @@ class Month:
         self.start_ns, self.end_ns = self.ns_of(self.first), self.ns_of(self.after)
         self.tolerance_ns = min(self.model.get("site", {}).get("tolerance_s", 900) * 10**9, HOUR_NS // 2 - 1)
         self.factors_at, factors = self.find("factors")
-        self.as_of, self.factors = factors["as_of"], {row["id"]: row for row in factors["rows"]}
+        self.as_of, self.factors = factors["as_of"], by_key(self.factors_at, factors["rows"], "id")
         self.formulas = {row["name"] for row in self.find("formulas")[1]["rows"]}
-        self.rows = {
-            f"{body['kind']}/{row['key']}": row for _, body in self.starting("activities/") for row in body["rows"]
-        }
+        self.rows: dict[str, dict[str, Any]] = {}
+        for at, body in self.starting("activities/"):
+            same(at, "kind", at[1], f"activities/{body['kind']}")
+            self.rows.update((f"{body['kind']}/{key}", row) for key, row in by_key(at, body["rows"], "key").items())
         self.readings = {body["meter"]: (at, body) for at, body in self.starting("readings/")}
         self.flows = {meter: flows_of(at, body, self) for meter, (at, body) in self.readings.items()}
         self.lines: list[tuple[tuple[str, str], dict[str, Any]]] = []
@@ -773,6 +798,7 @@ class Month:
                 self.check_line(at, line)
                 self.lines.append((at, line))
         for meter, (at, body) in self.readings.items():
+            self.check_meter(at, meter, body)
             self.check_covered(at, meter, body)
         self.check_rows_used()
         self.check_market()
@@ -795,6 +821,7 @@ class Month:
             need(role in formula.roles and role not in values, at, "factor role", sorted(formula.roles), role)
             values[role] = self.factor(at, line, role, row_id, formula.roles[role])
         same(at, "factors", [], sorted(formula.roles.keys() - values.keys()))
+        need({"provisional", "estimated", "inexact"} >= {*line["marks"]}, at, "marks", "known ones", line["marks"])
         if not line["source"].startswith("meter:"):
             same(at, "flow", None, line["flow"])
         if line["source"].startswith("meter:"):
@@ -950,20 +977,49 @@ class Month:
 
     def check_covered(self, at: tuple[str, str], meter: str, body: dict[str, Any]) -> None:
         """Every flow of a meter at the border has one line in each of its scopes, or is listed as not valued."""
-        for key in ("carrier", "role", "level", "parent", "name", "name_zh", "metric"):
-            stated = self.meter(meter).get(key)
-            need(stated in {None, body.get(key)}, at, key, stated, body.get(key))
         source, scopes = f"meter:{meter}", SCOPES.get((body["role"], body["carrier"]), set())
         found: dict[str, list[int]] = defaultdict(list)
         for _, line in self.lines:
             if line["source"] == source:
                 found[line["scope"]].append(line["flow"])
-        apart = {(item["start_ns"], item["end_ns"]) for item in self.unvalued if item["source"] == source}
-        expected = [i for i, flow in enumerate(self.flows[meter]) if (flow.start_ns, flow.end_ns) not in apart]
         if not found and body["carrier"] == "steam" and body["unit"] == "g":
             return  # steam by mass without a stated enthalpy has no lines; the month is then not complete
+        apart: dict[int, str] = {}
+        spans = {(flow.start_ns, flow.end_ns): i for i, flow in enumerate(self.flows[meter])}
+        for item in self.unvalued:
+            if item["source"] == source:
+                i = spans.get((item["start_ns"], item["end_ns"]), -1)
+                need(i >= 0, at, "not valued", "a flow of the meter", item["start_ns"])
+                stated = [self.flows[meter][i].value, body["unit"]]
+                same(at, f"not valued flow {i}", stated, [number(item["value"], at, "value"), item["unit"]])
+                apart[i] = item["reason"]
+        everywhere = [i for i in range(len(self.flows[meter])) if i not in apart]
         for scope in sorted(scopes | set(found)):
-            same(at, f"flows with a line in {scope}", expected if scope in scopes else [], sorted(found[scope]))
+            expected = everywhere if scope in scopes else []
+            same(at, f"flows with a line in {scope}", expected, sorted(i for i in found[scope] if i not in apart))
+        for i in apart:
+            need(any(i not in found[scope] for scope in scopes), at, f"not valued flow {i}", "no line", "lines in all")
+
+    def check_meter(self, at: tuple[str, str], meter: str, body: dict[str, Any]) -> None:
+        """What the readings say of the metering point and its instruments is what the site model says."""
+        same(at, "meter", at[1], f"readings/{meter}")
+        whole = bool(self.flows[meter]) and None not in (body["boundaries"][0], body["boundaries"][-1])
+        need(whole or bool(body["declared_missing"]), at, "declared_missing", "a declaration: the month has a hole", [])
+        model = self.meter(meter)
+        for key in ("carrier", "role", "level", "parent", "name", "name_zh", "metric"):
+            need(model.get(key) in {None, body.get(key)}, at, key, model.get(key), body.get(key))
+        stand = instruments_of(model)
+        used: dict[str, Any]
+        for used in body["instruments"] if model else ():
+            if "device" not in used:
+                continue  # a register that a person read 抄表
+            place = f"instrument {used['source']}"
+            own: list[Any] = [used["node"], used["device"], used["serial"]]
+            own += [number(used["ct"], at, "ct"), number(used["pt"], at, "pt")]
+            need([*own, used["rollover"]] in stand, at, place, "one of the site model", str([*own, used["rollover"]]))
+            same(at, place, f"{own[0]}/{own[1]}" + (f" #{own[2]}" if own[2] else ""), used["source"])
+            for key in ("accuracy_class", "calibrated", "calibration_due"):
+                need(str(used[key]) == str(model.get(key, used[key])), at, key, str(model.get(key)), used[key])
 
     def check_rows_used(self) -> None:
         """Every row of an emitting kind is in a line, or something of its kind is listed as not valued."""
