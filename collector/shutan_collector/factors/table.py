@@ -55,7 +55,9 @@ _EDITION = re.compile(r"GB/T 2589-(\d{4})|same in (\d{4}) edition")
 class FactorTable:
     """All factors by id; immutable once built."""
 
-    def __init__(self, rows: Iterable[Factor]) -> None:
+    def __init__(self, rows: Iterable[Factor], later: Iterable[Factor] = ()) -> None:
+        """`later`: rows that exist but are not known here; they serve nothing, errors name them."""
+        self._later = tuple(later)
         self._rows: dict[str, Factor] = {}
         self._of_region: dict[tuple[str, str, str], list[Factor]] = {}
         self._of_subject: dict[tuple[str, str, str], list[Factor]] = {}
@@ -81,7 +83,8 @@ class FactorTable:
     def known(self, as_of: date) -> FactorTable:
         """The table as it stood on that day: without the rows issued later."""
         if as_of not in self._known:
-            self._known[as_of] = FactorTable(row for row in self if row.known(as_of))
+            later = [*self._later, *(row for row in self if not row.known(as_of))]
+            self._known[as_of] = FactorTable((row for row in self if row.known(as_of)), later)
         return self._known[as_of]
 
     def by_id(self, factor_id: str) -> Factor:
@@ -174,7 +177,8 @@ class FactorTable:
         """
         named = f"{kind[0]}/{kind[1]} for {kind[2]} {year}"
         rows = self._of_region.get(kind, [])
-        if not rows:
+        later = [row for row in self._later if (row.category, row.parameter, row.region) == kind]
+        if not rows and not later:
             regions = sorted(
                 region for category, parameter, region in self._of_region if (category, parameter) == kind[:2]
             )
@@ -183,7 +187,9 @@ class FactorTable:
             )
         usable = [(row.years, row) for row in rows if row.known(as_of) and row.years[0] <= year]
         if not usable:
-            there = "; ".join(f"{row.id} serves {row.valid_from} to {row.valid_to}, {_since(row)}" for row in rows)
+            there = "; ".join(
+                f"{row.id} serves {row.valid_from} to {row.valid_to}, {_since(row)}" for row in (*rows, *later)
+            )
             raise FactorError(named, f"no factor of this or an earlier year was issued by {as_of} ({there})")
         years, row = max(usable, key=lambda pair: (min(pair[0][1], year), pair[1].known_from or date.min))
         twins = [other.id for span, other in usable if span == years and other.known_from == row.known_from]

@@ -31,6 +31,8 @@ def notes_of(inventory: Inventory, components: Sequence[Component]) -> Iterator[
         if _has_pv(inventory)
         else Note("electricity", "electricity: national life-cycle factor", "电力采用全国电力碳足迹因子")
     )
+    text = "primary data: the activity was counted on this site or measured by the supplier; shares are by emission"
+    yield Note("primary", text, "一级数据：活动数据由本厂计量或由供应商实测，占比按排放量计")
     if any(part.rate.provisional for part in components):
         text = "暂用: a factor of the activity year was not issued at the report date"
         yield Note("provisional", text, "暂用：报告日活动年份因子尚未发布")

@@ -66,7 +66,7 @@ def meter_rate(
     """Rate of a meter for a window of local days. Raises FactorError."""
     known = factors.known(as_of)
     if meter.carrier is Carrier.ELECTRICITY:
-        return electricity_rate(known.electricity_footprint(days[1].year, as_of))
+        return electricity_rate(factors.electricity_footprint(days[1].year, as_of))
     if meter.carrier is Carrier.NATURAL_GAS:
         return _gas_rate(site, meter, book, known, days)
     if meter.carrier in {Carrier.STEAM, Carrier.HEAT}:

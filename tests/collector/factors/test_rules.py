@@ -55,6 +55,12 @@ def test_a_province_without_a_row_is_not_replaced_by_its_grid_or_the_nation() ->
     assert "the table has no row for CN-XZ, only for CN, CN-AH, " in str(caught.value)
 
 
+def test_a_view_of_a_day_names_what_was_issued_later() -> None:
+    early = packaged_factors().known(date(2024, 6, 30))
+    with pytest.raises(FactorError, match="PCF-ELEC-CN-2023 serves 2023-01-01 to 2023-12-31, issued 2025-01-31"):
+        early.electricity_footprint(2025, date(2026, 6, 1))
+
+
 def test_a_year_before_the_first_row_says_what_exists() -> None:
     with pytest.raises(FactorError, match="GRID-SC-2021 serves 2021-01-01 to 2021-12-31, issued 2024-04-12"):
         packaged_factors().grid_co2("CN-SC", 2020, date(2026, 6, 1))
