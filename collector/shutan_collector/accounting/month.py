@@ -14,6 +14,7 @@ from shutan_collector.accounting.readings import Day, readings_document
 from shutan_collector.accounting.reference import site_document
 from shutan_collector.accounting.valuation import Valuation, value_month
 from shutan_collector.activity.documents import bodies
+from shutan_collector.activity.manual import manual_counter
 from shutan_collector.energy.measure import Estimate, measure
 from shutan_collector.energy.source import read_counter
 from shutan_collector.errors import RequestError
@@ -113,6 +114,8 @@ def _read(basis: Basis, meter: Meter, month: str, span: Span, hours: Sequence[Sp
     reach = [span, *(Span(_midnight_ns(i.start, site), _midnight_ns(i.end + _DAY, site)) for i in declared)]
     start_ns, end_ns = min(part.start_ns for part in reach), max(part.end_ns for part in reach)
     counter, bad_quality = read_counter(site, meter, basis.reader, start_ns, end_ns)
+    if not len(counter):  # no instrument reports: what a person read (抄表) counts, if anybody did
+        counter = manual_counter(meter, basis.book.select(month).readings)
     linear = any(item.method == "linear" for item in declared)
     interval_ns = meter.interval_s * NS_PER_S if meter.interval_s else None
     estimate = Estimate.LINEAR if linear else Estimate.NONE

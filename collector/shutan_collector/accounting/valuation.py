@@ -19,6 +19,9 @@ from shutan_collector.carbon.accountant import not_accounted
 from shutan_collector.carbon.activities import activity_lines
 from shutan_collector.carbon.market import market_lines
 from shutan_collector.carbon.metered import metered_lines
+from shutan_collector.carbon.sectors import check_site, load_sector
+from shutan_collector.carbon.totals import gwp_set_of
+from shutan_collector.errors import SiteError
 from shutan_collector.site.model import Carrier, Role
 
 if TYPE_CHECKING:
@@ -51,14 +54,16 @@ def value_month(
 
     claimed   certificates that other closed periods have claimed
 
-    Raises FactorError, ActivityError, ClaimError.
+    Raises SiteError (a choice that the sector form does not take), FactorError, ActivityError, ClaimError.
     """
     site, table, as_of = valuation.site, valuation.release.table, valuation.as_of
+    if problems := check_site(load_sector(site.sector), site):
+        raise SiteError("site.toml [site]", problems)
     book = book_of({name: body for name, body in documents.items() if name.startswith(PREFIX)}, site.zone)
     lines: list[Line] = []
     unvalued: list[Unvalued] = []
     for meter in site.tree():
-        found = metered_lines(site, meter, flows_of(documents[f"readings/{meter.id}"]), table, as_of)
+        found = metered_lines(site, meter, flows_of(documents[f"readings/{meter.id}"]), table, as_of, book=book)
         lines += found[0]
         unvalued += found[1]
     rows = activity_lines(site, book, month, table, as_of)
@@ -76,6 +81,7 @@ def value_month(
     )
     lines += (*rows[0], *market.lines)
     unvalued += rows[1]
+    gwp_set_of(lines, table)
     found_documents = dict(documents)
     for name, (of_source, not_valued) in lines_by_document(lines, unvalued).items():
         found_documents[name] = lines_document(of_source, not_valued)

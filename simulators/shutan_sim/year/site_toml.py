@@ -28,6 +28,7 @@ fuel_family = "FUELB"
 tolerance_s = 900
 balance_limit_pct = 5
 tariff = "tariff.toml"
+coal_rows = {{ natural_gas = "TCE-NG-HI" }}
 electricity_primary_kgce_per_kwh = {{ value = 0.3023, source = "invented example, not a published figure" }}
 
 [[shift]]

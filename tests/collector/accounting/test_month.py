@@ -1,6 +1,7 @@
 """Two months of the distillery: energy is what really passed, carbon is what another way of computing says."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
@@ -15,9 +16,11 @@ from shutan_collector.accounting.revalue import revalue, site_of
 from shutan_collector.accounting.run import account_period, claimed_in
 from shutan_collector.accounting.summaries import month_summary
 from shutan_collector.accounting.totals import year_totals
+from shutan_collector.activity.rows import ManualReading
 from shutan_collector.carbon.lines import Line, Scope
 from shutan_collector.errors import RequestError
 from shutan_collector.ledger.canonical import canonical
+from support.accounting import at
 from support.closed_year import MONTHS, Months, make_months
 
 HOURS_OF_JANUARY = 31 * 24
@@ -178,3 +181,32 @@ def test_a_hole_leaves_the_month_incomplete(months: Months, tmp_path: Path) -> N
     value, _, state = found["energy"]["m-entry"]
     assert state == "gaps"
     assert value == sum(months.year.hours("m-entry")[: 29 * 24])
+
+
+def test_registers_that_a_person_read_serve_a_meter_without_instrument(months: Months, tmp_path: Path) -> None:
+    """Readings by hand at both ends of January: the month is exact, no hour inside it has a figure."""
+    lines = months.whole.read_text(encoding="utf-8").splitlines(keepends=True)
+    mute = tmp_path / "mute.csv"
+    mute.write_text("".join(line for line in lines if ",m-koji," not in line), encoding="utf-8")
+    with Months(months.year, mute, mute).basis() as basis:
+        ends = (at("2025-01-01T00:00"), at("2025-02-01T00:00"))
+        rows = tuple(
+            ManualReading(
+                key=f"r{number}",
+                place="by hand",
+                source="book",
+                note="",
+                meter="m-koji",
+                time_ns=t_ns,
+                register=register,
+                person="Li Wei",
+                photo="IMG_1.jpg",
+            )
+            for number, (t_ns, register) in enumerate(zip(ends, (4_000_000, 4_123_400), strict=True))
+        )
+        found = account_month(replace(basis, book=replace(basis.book, readings=rows)), MONTHS[0])
+    assert body(found, "totals")["energy"]["m-koji"] == [123_400, "Wh", "complete"]
+    readings = body(found, "readings/m-koji")
+    assert [item["source"].startswith("manual 抄表") for item in readings["instruments"]] == [True]
+    assert [flow[2] for flow in readings["flows"]] == [123_400]
+    assert {row["person"] for row in body(found, "activities/manual_reading")["rows"]} == {"Li Wei"}
