@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from shutan_collector.accounting.summary import MonthSummary, YearSummary
+    from shutan_collector.carbon.sectors import Method
+    from shutan_collector.control.budget import Budget
     from shutan_collector.reports.registry import Arguments, Published
 
 __all__ = ["add_period_reports"]
@@ -27,6 +30,15 @@ Out = Annotated[
 ]
 Site = Annotated[str, typer.Option("--site", metavar="FILE", help="Refuse a ledger of another site than this one.")]
 Fonts = Annotated[Path | None, typer.Option("--fonts", metavar="DIR", help="Folder with a Chinese font, for PDF.")]
+Key = Annotated[
+    Path | None, typer.Option("--key", metavar="FILE", help="Public key of the site, whose fingerprint is printed.")
+]
+BudgetFile = Annotated[
+    Path | None, typer.Option("--budget", metavar="FILE", help="Carbon budget of the year, .toml or .csv.")
+]
+MethodName = Annotated[
+    str, typer.Option("--method", metavar="NAME", help="Figure of electricity: location, market or reporting.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
 
 
@@ -46,8 +58,11 @@ def monthly(
     compare: Annotated[
         str, typer.Option("--compare", metavar="MONTH", help="Month of comparison; default the one before, if closed.")
     ] = "",
+    budget: BudgetFile = None,
+    method: MethodName = "",
     out: Out = None,
     site: Site = "",
+    key: Key = None,
     fonts: Fonts = None,
     as_json: Json = False,
 ) -> None:
@@ -55,54 +70,52 @@ def monthly(
     with told("shutan report monthly"):
         from shutan_collector.reports.registry import Arguments  # noqa: PLC0415 - loads the collector
 
-        summary = _load(ledger, period, site)
-        before = _before(ledger, summary.period, compare)
-        _publish("monthly", Arguments(summary, before), out, fonts, as_json=as_json)
+        source = _Source(ledger, site, key)
+        arguments = Arguments(source.load(period), method=_method(method))
+        before = _before(source, arguments.month.period, compare)
+        if budget is not None:
+            arguments = replace(
+                arguments, budget=_budget(budget, period), year_so_far=_year_so_far(source, arguments.month)
+            )
+        _publish("monthly", replace(arguments, before=before), out, fonts, as_json=as_json)
 
 
 def ghg(
     *,
     ledger: Ledger,
     period: Year,
-    method: Annotated[
-        str,
-        typer.Option("--method", metavar="NAME", help="Electricity in the sector form: location, market or reporting."),
-    ] = "",
-    budget: Annotated[
-        str, typer.Option("--budget", metavar="TCO2E", help="Carbon budget of the year, for the burn-down.")
-    ] = "",
+    method: MethodName = "",
+    budget: BudgetFile = None,
     out: Out = None,
     site: Site = "",
+    key: Key = None,
     fonts: Fonts = None,
     as_json: Json = False,
 ) -> None:
     """Annual greenhouse gases in the sector form (年度温室气体排放报告)."""
     with told("shutan report ghg"):
-        from shutan_collector.carbon.sectors import Method, load_sector  # noqa: PLC0415 - loads the collector
-        from shutan_collector.reports.ghg_annual.build import Budget  # noqa: PLC0415 - see above
-        from shutan_collector.reports.registry import Arguments  # noqa: PLC0415 - see above
-        from shutan_collector.reports.table import Both  # noqa: PLC0415 - see above
+        from shutan_collector.reports.registry import Arguments  # noqa: PLC0415 - loads the collector
 
-        if method and method not in tuple(Method):
-            raise RequestError("--method", f"{method!r} is not one of {', '.join(Method)}")
-        summary = _load(ledger, period, site)
-        chosen = Method(method) if method else None
-        limit = None
-        if budget:
-            grams = round(_number("--budget", budget) * 1_000_000)
-            by = (chosen or load_sector(summary.site.sector).methods[0]).bought
-            limit = Budget(Both("年度碳预算", "carbon budget of the year"), grams, by)
-        _publish("ghg", Arguments(summary, method=chosen, budget=limit), out, fonts, as_json=as_json)
+        summary = _Source(ledger, site, key).load(period)
+        limit = None if budget is None else _budget(budget, period)
+        _publish("ghg", Arguments(summary, method=_method(method), budget=limit), out, fonts, as_json=as_json)
 
 
 def energy_form(
-    *, ledger: Ledger, period: Period, out: Out = None, site: Site = "", fonts: Fonts = None, as_json: Json = False
+    *,
+    ledger: Ledger,
+    period: Period,
+    out: Out = None,
+    site: Site = "",
+    key: Key = None,
+    fonts: Fonts = None,
+    as_json: Json = False,
 ) -> None:
     """Energy purchased, consumed and in stock (能源购进、消费与库存表)."""
     with told("shutan report energy-form"):
         from shutan_collector.reports.registry import Arguments  # noqa: PLC0415 - loads the collector
 
-        _publish("energy-form", Arguments(_load(ledger, period, site)), out, fonts, as_json=as_json)
+        _publish("energy-form", Arguments(_Source(ledger, site, key).load(period)), out, fonts, as_json=as_json)
 
 
 def zero_carbon(
@@ -121,6 +134,7 @@ def zero_carbon(
     ] = None,
     out: Out = None,
     site: Site = "",
+    key: Key = None,
     fonts: Fonts = None,
     as_json: Json = False,
 ) -> None:
@@ -135,48 +149,93 @@ def zero_carbon(
             footprints=None if footprint is None else frozenset(footprint),
             functions=functions,
         )
-        _publish("zero-carbon", Arguments(_load(ledger, period, site), evidence=stated), out, fonts, as_json=as_json)
+        arguments = Arguments(_Source(ledger, site, key).load(period), evidence=stated)
+        _publish("zero-carbon", arguments, out, fonts, as_json=as_json)
 
 
 def metering(
-    *, ledger: Ledger, period: Period, out: Out = None, site: Site = "", fonts: Fonts = None, as_json: Json = False
+    *,
+    ledger: Ledger,
+    period: Period,
+    out: Out = None,
+    site: Site = "",
+    key: Key = None,
+    fonts: Fonts = None,
+    as_json: Json = False,
 ) -> None:
     """Energy metering equipment after GB 17167 (能源计量器具一览表)."""
     with told("shutan report metering"):
         from shutan_collector.reports.registry import Arguments  # noqa: PLC0415 - loads the collector
 
-        _publish("metering", Arguments(_load(ledger, period, site)), out, fonts, as_json=as_json)
+        _publish("metering", Arguments(_Source(ledger, site, key).load(period)), out, fonts, as_json=as_json)
 
 
-def _load(ledger: str, period: str, site: str) -> MonthSummary | YearSummary:
-    """The period out of the ledger, which has to be of the site that is named."""
-    from shutan_collector.accounting import summaries  # noqa: PLC0415 - loads the collector and the database
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A ledger, the site it has to be of ("" = any), and the key that its evidence is signed with."""
 
-    summary = summaries.load_summary(ledger, period)
-    if site:
-        from shutan_collector.site.file import load_site  # noqa: PLC0415 - only where it is asked for
+    ledger: str
+    site: str
+    key: Path | None
 
-        named = load_site(Path(site)).id
-        if named != summary.site.id:
-            raise RequestError("--site", f"{site} is of {named!r}, the ledger is of {summary.site.id!r}")
-    return summary
+    def load(self, period: str) -> MonthSummary | YearSummary:
+        """A closed period."""
+        from shutan_collector.ledger import summaries  # noqa: PLC0415 - loads the collector and the database
+
+        summary = summaries.load_summary(self.ledger, period, _fingerprint(self.key))
+        if self.site:
+            from shutan_collector.site.file import load_site  # noqa: PLC0415 - only where it is asked for
+
+            named = load_site(Path(self.site)).id
+            if named != summary.site.id:
+                raise RequestError("--site", f"{self.site} is of {named!r}, the ledger is of {summary.site.id!r}")
+        return summary
 
 
-def _before(ledger: str, period: str, compare: str) -> MonthSummary | None:
+def _method(name: str) -> Method | None:
+    from shutan_collector.carbon.sectors import Method  # noqa: PLC0415 - loads the collector
+
+    if name and name not in tuple(Method):
+        raise RequestError("--method", f"{name!r} is not one of {', '.join(Method)}")
+    return Method(name) if name else None
+
+
+def _budget(path: Path, period: str) -> Budget:
+    from shutan_collector.control.budget import load_budget  # noqa: PLC0415 - loads the collector
+
+    return load_budget(path, int(period[:4]))
+
+
+def _year_so_far(source: _Source, month: MonthSummary) -> tuple[MonthSummary, ...]:
+    """January to the month; every one has to be closed, since a budget knows no holes."""
+    from shutan_collector.reports.registry import Arguments  # noqa: PLC0415 - loads the collector
+
+    year, number = month.period[:4], int(month.period[5:])
+    earlier = (Arguments(source.load(f"{year}-{at:02}")).month for at in range(1, number))
+    return (*earlier, month)
+
+
+def _fingerprint(key: Path | None) -> str:
+    if key is None:
+        return ""
+    from shutan_collector.evidence.keys import read_fingerprint  # noqa: PLC0415 - loads cryptography
+
+    return read_fingerprint(key)
+
+
+def _before(source: _Source, period: str, compare: str) -> MonthSummary | None:
     """Month of comparison: the one asked for has to be there, the month before only if it is."""
     from shutan_collector.accounting.summary import MonthSummary  # noqa: PLC0415 - loads the collector
 
     if compare:
-        found = _load(ledger, compare, "")
+        found = source.load(compare)
         if not isinstance(found, MonthSummary):
             raise RequestError("--compare", f"{compare!r} is a year; give a month such as 2025-05")
         return found
     year, _, month = period.partition("-")
-    if not month:
-        return None  # a year is refused by the report itself
     last = f"{int(year) - 1}-12" if month == "01" else f"{year}-{int(month) - 1:02}"
     try:
-        found = _load(ledger, last, "")
+        found = source.load(last)
     except StoreUnavailableError:
         raise
     except CollectorError:

@@ -3,18 +3,20 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from shutan_collector.accounting import summaries
-from shutan_collector.accounting.summary import MonthSummary, YearSummary
+from shutan_collector.accounting.summary import LedgerMark, MonthSummary, YearSummary
 from shutan_collector.commands.console import EXIT_MISTAKE, EXIT_RETRY
 from shutan_collector.commands.report import app
 from shutan_collector.errors import LedgerError, StoreUnavailableError
-from support.summary_year import month, site_text, year
+from shutan_collector.evidence.keys import create_key
+from shutan_collector.ledger import summaries
+from support.summary_year import BUDGET, MARK, month, site_text, year
 
 LEDGER = "sqlite:ledger.db"
 CLOSED = {"2025-05", "2025-06", "2025"}
@@ -25,15 +27,16 @@ def ledger(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     """A ledger with two closed months and their year; returns what was asked of it."""
     asked: list[str] = []
 
-    def load(url: str, period: str) -> MonthSummary | YearSummary:
+    def load(url: str, period: str, fingerprint: str = "") -> MonthSummary | YearSummary:
         asked.append(period)
         if url != LEDGER:
             raise StoreUnavailableError(url, "does not answer")
         if period not in CLOSED:
             raise LedgerError(period, "is not in the ledger")
-        return year(period) if len(period) == 4 else month(period)
+        found = year(period) if len(period) == 4 else month(period)
+        return replace(found, mark=LedgerMark(4711, MARK.head_hash, fingerprint))
 
-    monkeypatch.setattr(summaries, "load_summary", load, raising=False)
+    monkeypatch.setattr(summaries, "load_summary", load)
     monkeypatch.chdir(tmp_path)
     return asked
 
@@ -81,10 +84,47 @@ def test_a_month_of_comparison_by_name() -> None:
 
 
 def test_a_budget_burns_down(tmp_path: Path) -> None:
-    result = run("ghg", "--period", "2025", "--method", "location", "--budget", "3000.5", "--out", "g.json")
+    (tmp_path / "b.toml").write_text(BUDGET, encoding="utf-8")
+    result = run("ghg", "--period", "2025", "--method", "location", "--budget", "b.toml", "--out", "g.json")
     assert result.exit_code == 0, result.output
     budget = json.loads((tmp_path / "g.json").read_text(encoding="utf-8"))["budget"]
-    assert (budget["budget_g"], budget["method"]) == (3_000_500_000, "scope2_location")
+    assert budget["method"] == "scope2_location"
+    (line,) = budget["lines"]
+    assert line["burn"]["line"]["annual"] == "3000500000"
+    assert line["burn"]["finished"] == 12
+    assert sum(point["actual_g"] for point in line["burn"]["points"]) == 3_098_704_740
+    assert line["level"] == "overrun"
+
+
+def test_a_budget_after_half_a_year(ledger: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "b.toml").write_text(BUDGET, encoding="utf-8")
+    monkeypatch.setattr(sys.modules[__name__], "CLOSED", {f"2025-{number:02}" for number in range(1, 7)})
+    result = run("monthly", "--period", "2025-06", "--budget", "b.toml", "--out", "m.pdf", "--json")
+    assert result.exit_code == 0, result.output
+    (line,) = json.loads(result.stdout)["budget"]["lines"]
+    assert line["burn"]["finished"] == 6
+    assert line["forecast"]["profile"] == "plan"
+    assert sorted(set(ledger)) == [f"2025-{number:02}" for number in range(1, 7)]
+    assert (tmp_path / "m.pdf").exists()
+
+
+def test_a_budget_needs_every_month(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "b.toml").write_text(BUDGET, encoding="utf-8")
+    monkeypatch.setattr(sys.modules[__name__], "CLOSED", {"2025-01", "2025-03"})
+    result = run("monthly", "--period", "2025-03", "--budget", "b.toml", "--json")
+    assert result.exit_code == EXIT_MISTAKE
+    assert result.stderr == "shutan report monthly: 2025-02: is not in the ledger\n"
+
+
+def test_the_fingerprint_of_the_public_key_is_printed(tmp_path: Path) -> None:
+    key = create_key(tmp_path / "site.key")
+    document = json.loads(run("metering", "--period", "2025-06", "--key", "site.key.pub", "--json").stdout)
+    assert document["heading"]["mark"]["key_fingerprint"] == key.fingerprint
+    result = run("metering", "--period", "2025-06", "--key", "site.key", "--json")
+    assert result.exit_code == EXIT_MISTAKE
+    assert result.stderr == (
+        "shutan report metering: site.key: is not a public key in PEM; give the site's key with .pub at its end\n"
+    )
 
 
 def test_a_ledger_of_the_named_site(tmp_path: Path) -> None:
@@ -118,8 +158,9 @@ def test_a_ledger_of_the_named_site(tmp_path: Path) -> None:
             "--out: absent/a.json cannot be written: No such file or directory",
         ),
         (("ghg", "--period", "2025", "--method", "best", "--json"), "--method: 'best' is not one of location"),
-        (("ghg", "--period", "2025", "--budget", "much", "--json"), "--budget: 'much' is not a number"),
-        (("ghg", "--period", "2025", "--budget", "-1", "--json"), "--budget: '-1' is below zero"),
+        (("ghg", "--period", "2025", "--budget", "none.toml", "--json"), "none.toml: "),
+        (("metering", "--period", "2025-06", "--key", "none.pub", "--json"), "none.pub: cannot be read: No such"),
+        (("zero-carbon", "--period", "2025", "--installed-kw", "-1", "--json"), "--installed-kw: '-1' is below zero"),
         (("zero-carbon", "--period", "2025", "--efficient-kw", "1/0", "--json"), "--efficient-kw: '1/0' is not a"),
         (
             ("monthly", "--period", "2025-06", "--compare", "2025", "--json"),
