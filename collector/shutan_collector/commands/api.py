@@ -12,6 +12,8 @@ from shutan_collector.commands.console import told
 __all__ = ["app"]
 
 _MOST_AT_ONCE: Final = 4096  # connections and requests; one more gets 503
+_FAREWELL_S: Final = 5  # for requests under way when it is told to end
+_KEEP_ALIVE_S: Final = 60  # longer than the pause of a busy client, who would meet a connection just closed
 
 app = typer.Typer(help="Read API over a ledger: closed periods, lines down to registers, factors, the chain.")
 
@@ -56,4 +58,6 @@ def api(
                 access_log=False,
                 server_header=False,
                 limit_concurrency=_MOST_AT_ONCE,
+                timeout_keep_alive=_KEEP_ALIVE_S,
+                timeout_graceful_shutdown=_FAREWELL_S,
             )

@@ -17,11 +17,11 @@ from fastapi.concurrency import run_in_threadpool
 
 from shutan_collector.web import models
 from shutan_collector.web.guard import Guard
-from shutan_collector.web.periods import emissions, energy, period_detail, period_list
+from shutan_collector.web.periods import energy, period_detail, period_list
 from shutan_collector.web.problems import MEDIA_TYPE, handle_problems
 from shutan_collector.web.snapshot import Caches, Snapshot
 from shutan_collector.web.tables import entry_list, factor_item, factor_list
-from shutan_collector.web.traces import line_list, trace
+from shutan_collector.web.traces import emission_list, line_list, trace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -143,7 +143,7 @@ def _add_periods(app: FastAPI, answers: _Answers) -> None:
     @app.get("/periods/{period}/emissions", response_model=models.EmissionList)
     async def period_emissions(request: Request, period: str) -> Response:
         """Sums of lines by source, scope, category and gas."""
-        return await answers.give(request, lambda at: emissions(at, period))
+        return await answers.give(request, lambda at: emission_list(at, period))
 
     @app.get("/periods/{period}/energy", response_model=models.EnergyList)
     async def period_energy(request: Request, period: str, meter: Text = None) -> Response:

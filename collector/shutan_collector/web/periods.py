@@ -1,4 +1,4 @@
-"""Answers about periods: where they stand, their totals, emissions and energy."""
+"""Answers about periods: where they stand, their totals and energy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from shutan_collector.accounting.summaries import month_summary, year_summary
 from shutan_collector.carbon.lines import Scope
-from shutan_collector.exact import exact_text
 from shutan_collector.ledger.closing import documents_of, history
 from shutan_collector.periods import iso
 from shutan_collector.web import models
@@ -17,13 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from zoneinfo import ZoneInfo
 
-    from shutan_collector.accounting.summary import Emission, MeterUse, MonthSummary, Register, YearSummary
-    from shutan_collector.carbon.lines import Unvalued
+    from shutan_collector.accounting.summary import MeterUse, MonthSummary, Register, YearSummary
     from shutan_collector.ledger.closing import Close
     from shutan_collector.ledger.totals import Totals
     from shutan_collector.web.snapshot import Snapshot
 
-__all__ = ["emissions", "energy", "period_detail", "period_list"]
+__all__ = ["closings_of", "energy", "period_detail", "period_list"]
 
 _YEAR = len("2025")
 _FIGURES_WEIGHT = 5 << 20  # a month in memory: a row per meter and hour, the activities, the site
@@ -70,20 +68,6 @@ def period_detail(snapshot: Snapshot, period: str) -> models.PeriodDetail:
             models.DocumentReference(name=item.name, entry=item.seq, sha256=item.sha256)
             for item in (close.documents if close else ())
         ),
-    )
-
-
-def emissions(snapshot: Snapshot, period: str) -> models.EmissionList:
-    """Sums of lines by source, scope, category and gas."""
-    close = snapshot.closed(period)
-    summary = _summary(snapshot, close)
-    return models.EmissionList(
-        period=period,
-        version=close.version,
-        head=snapshot.mark,
-        marks=models.Marks(complete=summary.complete, provisional=summary.provisional),
-        emissions=tuple(map(_emission, summary.emissions)),
-        unvalued=tuple(map(_unvalued, summary.unvalued)),
     )
 
 
@@ -155,13 +139,12 @@ def _summary(snapshot: Snapshot, close: Close) -> MonthSummary | YearSummary:
     """The typed view of a closed period, kept by its close entry, which never changes."""
     if not close.months:
         return _month(snapshot, close)
-    by_seq = {item.seq: item for item in _months_of(snapshot, close)}
-    return year_summary(close.period, [_month(snapshot, by_seq[item.seq]) for item in close.months])
+    return year_summary(close.period, [_month(snapshot, item) for item in closings_of(snapshot, close)])
 
 
-def _months_of(snapshot: Snapshot, close: Close) -> Sequence[Close]:
-    """The closings that a year was summed from; also where a month has been restated since."""
-    found: list[Close] = []
+def closings_of(snapshot: Snapshot, close: Close) -> Sequence[Close]:
+    """The month itself; of a year the closings it was summed from, also where a month has been restated since."""
+    found: list[Close] = [] if close.months else [close]
     for item in close.months:
         now = snapshot.closes[item.month]
         if now.seq == item.seq:
@@ -177,30 +160,6 @@ def _month(snapshot: Snapshot, close: Close) -> MonthSummary:
         return month_summary(documents, version=close.version, closed=True), _FIGURES_WEIGHT
 
     return snapshot.caches.figures.get(close.seq, make)
-
-
-def _emission(item: Emission) -> models.EmissionItem:
-    return models.EmissionItem(
-        source=item.source,
-        scope=item.scope.value,
-        category=item.category.value,
-        gas=item.gas,
-        gas_g=item.gas_g,
-        co2e_g=item.co2e_g,
-        provisional=item.provisional,
-        estimated=item.estimated,
-    )
-
-
-def _unvalued(item: Unvalued) -> models.UnvaluedItem:
-    return models.UnvaluedItem(
-        source=item.source,
-        start_ns=item.start_ns,
-        end_ns=item.end_ns,
-        value=exact_text(item.value),
-        unit=item.unit,
-        reason=item.reason,
-    )
 
 
 def _use(use: MeterUse, zone: ZoneInfo, *, with_hours: bool) -> models.EnergyItem:

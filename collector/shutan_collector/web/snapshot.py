@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final, cast
 from shutan_collector.ledger.canonical import parse_object
 from shutan_collector.ledger.closing import current_closes
 from shutan_collector.web.cache import Cache
-from shutan_collector.web.models import LedgerHead
+from shutan_collector.web.emissions import sums_of
+from shutan_collector.web.models import LedgerHead, UnvaluedItem
 from shutan_collector.web.problems import ProblemError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from shutan_collector.ledger.closing import Close, Reference
     from shutan_collector.ledger.entries import Head
     from shutan_collector.ledger.store import Reader
+    from shutan_collector.web.models import EmissionItem
 
 __all__ = ["Caches", "Lines", "Snapshot"]
 
@@ -36,10 +38,15 @@ _CLOSE_WEIGHT: Final = 16 << 10  # a close entry with its references, about
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """A document of lines, and where each line stands in it."""
+    """A document of lines, where each line stands in it, and their sums by source, scope, category and gas.
+
+    A restatement writes again only the documents that it changes, so that the sums of all others are known already.
+    """
 
     rows: tuple[JsonObject, ...]
     places: Mapping[str, int]
+    sums: tuple[EmissionItem, ...]
+    unvalued: tuple[UnvaluedItem, ...]
 
 
 class Caches:
@@ -117,7 +124,10 @@ class Snapshot:
 
         def make() -> tuple[Lines, int]:
             content = self.ledger.body_bytes(reference.seq)
-            rows = tuple(cast("list[JsonObject]", parse_object(content)["lines"]))
-            return Lines(rows, {str(row["id"]): place for place, row in enumerate(rows)}), len(content)
+            body = parse_object(content)
+            rows = tuple(cast("list[JsonObject]", body["lines"]))
+            places = {str(row["id"]): place for place, row in enumerate(rows)}
+            unvalued = tuple(map(UnvaluedItem.model_validate, cast("list[JsonObject]", body["unvalued"])))
+            return Lines(rows, places, sums_of(rows), unvalued), len(content)
 
         return self.caches.lines.get(reference.seq, make)

@@ -1,4 +1,4 @@
-"""Answers about lines, and one line opened down to registers or documents, factor rows and formula."""
+"""Answers about lines: sums, pages, and one line opened down to registers or documents, factor rows and formula."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from shutan_collector.exact import exact_text, from_text
 from shutan_collector.factors.table import factor_of_row
 from shutan_collector.periods import iso
 from shutan_collector.web import models
+from shutan_collector.web.emissions import merged
+from shutan_collector.web.periods import closings_of
 from shutan_collector.web.problems import ProblemError
 
 if TYPE_CHECKING:
@@ -24,9 +26,23 @@ if TYPE_CHECKING:
     from shutan_collector.ledger.closing import Close, Reference
     from shutan_collector.web.snapshot import Snapshot
 
-__all__ = ["line_list", "trace"]
+__all__ = ["emission_list", "line_list", "trace"]
 
 _PREFIX = "lines/"
+
+
+def emission_list(snapshot: Snapshot, period: str) -> models.EmissionList:
+    """Sums of the lines of a closed month or year."""
+    close = snapshot.closed(period)
+    found = [snapshot.lines(item) for month in closings_of(snapshot, close) for item in _documents(month, None)]
+    return models.EmissionList(
+        period=period,
+        version=close.version,
+        head=snapshot.mark,
+        marks=models.Marks(complete=close.totals.complete, provisional=close.totals.provisional),
+        emissions=merged(item for lines in found for item in lines.sums),
+        unvalued=tuple(item for lines in found for item in lines.unvalued),
+    )
 
 
 def line_list(snapshot: Snapshot, period: str, source: str | None, offset: int, limit: int) -> models.LineList:

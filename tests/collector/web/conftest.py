@@ -56,19 +56,27 @@ def documents(account: Account) -> tuple[PeriodDocuments, ...]:
     return tuple(account(month, "2026-01-15") for month in MONTHS)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Address of a ledger that does not exist yet."""
+def _url(request: pytest.FixtureRequest, folder: Path) -> str:
     if request.param == "sqlite":
-        return f"sqlite:{tmp_path / 'ledger.db'}"
+        return f"sqlite:{folder / 'ledger.db'}"
     server: Postgres = request.getfixturevalue("postgres_server")
     return server.url(server.new_database())
 
 
-@pytest.fixture
-def ledger(url: str, documents: tuple[PeriodDocuments, ...]) -> Iterator[Ledger]:
-    """A ledger in which both months are closed."""
-    with open_ledger(url, create=True) as opened:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Address of a ledger that does not exist yet, for a test that writes."""
+    return _url(request, tmp_path)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def ledger(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    documents: tuple[PeriodDocuments, ...],
+) -> Iterator[Ledger]:
+    """A ledger in which both months are closed, for tests that only read."""
+    with open_ledger(_url(request, tmp_path_factory.mktemp("ledger")), create=True) as opened:
         for month in documents:
             close_month(opened, month, "zeng", AT)
         yield opened
@@ -86,7 +94,7 @@ def site(year: Year) -> Site:
     return load_site(year.folder / "site.toml")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client(ledger: Ledger, release: Release, site: Site) -> ApiClient:
     """A client of the API on this machine."""
     return ApiClient(create_api(ledger, release, site))
