@@ -29,6 +29,16 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 HOUR_NS = 3600 * 1_000_000_000
 MARK = LedgerMark(4711, "0123456789abcdef" * 4, "fedcba9876543210" * 4)
 AS_OF = date(2026, 1, 15)
+BUDGET = """\
+[budget]
+year = 2025
+covers = "scope 1 + scope 2 location-based"
+
+[[line]]
+key = "site"
+basis = "total"
+annual = 3000.5
+"""
 
 _HEAD = """\
 [site]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["MARKS", "Heading", "excel_foot", "foot_lines", "heading_data", "heading_of", "heading_rows"]
 
 _HEX_GROUP: Final = 8
+NO_KEY: Final = "未提供 not given"
 
 # Marks of figures; a report prints the legend of all of them.
 MARKS: Final[tuple[tuple[str, Both], ...]] = (
@@ -115,7 +116,7 @@ def foot_lines(heading: Heading) -> tuple[str, ...]:
     return (
         first,
         f"链头 chain head #{heading.mark.head_seq} {_hex(heading.mark.head_hash)}",
-        f"密钥指纹 key fingerprint {_hex(heading.mark.key_fingerprint)}",
+        f"密钥指纹 key fingerprint {_hex(heading.mark.key_fingerprint) or NO_KEY}",
     )
 
 
@@ -124,7 +125,7 @@ def excel_foot(heading: Heading) -> str:
     if heading.mark is None:
         return f"{standing(heading)} · 无账本标记 no ledger mark"
     mark = heading.mark
-    return f"{standing(heading)}\n#{mark.head_seq} {mark.head_hash}\n{mark.key_fingerprint}"
+    return f"{standing(heading)}\n#{mark.head_seq} {mark.head_hash}\n{mark.key_fingerprint or NO_KEY}"
 
 
 def heading_rows(heading: Heading, title: Both) -> tuple[tuple[str, str], ...]:

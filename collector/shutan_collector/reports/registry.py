@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from shutan_collector.accounting.summary import MonthSummary, YearSummary
+from shutan_collector.carbon.lines import Scope
 from shutan_collector.errors import RequestError
 from shutan_collector.exact import exact_text
 from shutan_collector.reports.document import to_plain
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from shutan_collector.carbon.sectors import Method
+    from shutan_collector.control.budget import Budget
     from shutan_collector.reports.fonts import Typeface
-    from shutan_collector.reports.ghg_annual.build import Budget
+    from shutan_collector.reports.monthly.build import MonthlyModel
     from shutan_collector.reports.page import Page
 
 __all__ = ["REPORTS", "Arguments", "Published", "ReportKind", "find_report"]
@@ -41,16 +43,19 @@ __all__ = ["REPORTS", "Arguments", "Published", "ReportKind", "find_report"]
 class Arguments:
     """What reports are built from; each takes what it needs.
 
-    before     month of comparison, for the monthly report
-    method     figure of electricity that the sector form is filled with; None = what its guideline uses
-    budget     carbon budget of the year
-    evidence   what a person states for the zero-carbon sheet
+    before        month of comparison, for the monthly report
+    method        figure of electricity that sector form and budget go by; None = what the guideline uses, or
+                  location-based for a monthly budget
+    budget        carbon budget of the year
+    year_so_far   months from January on, for the budget of a monthly report
+    evidence      what a person states for the zero-carbon sheet
     """
 
     summary: MonthSummary | YearSummary
     before: MonthSummary | None = None
     method: Method | None = None
     budget: Budget | None = None
+    year_so_far: tuple[MonthSummary, ...] = ()
     evidence: Evidence = field(default_factory=Evidence)
 
     @property
@@ -115,8 +120,13 @@ class ReportKind:
         return Published(model.heading.schema, model, self.layout(model))
 
 
+def _monthly(given: Arguments) -> MonthlyModel:
+    scope = given.method.bought if given.method else Scope.SCOPE_2_LOCATION
+    return build_monthly(given.month, given.before, given.budget, given.year_so_far, method=scope)
+
+
 REPORTS: Final = (
-    ReportKind("monthly", "monthly", lambda given: build_monthly(given.month, given.before), monthly_page),
+    ReportKind("monthly", "monthly", _monthly, monthly_page),
     ReportKind("ghg", "ghg_annual", lambda given: build_ghg(given.year, given.method, given.budget), ghg_page),
     ReportKind("energy-form", "energy_form", lambda given: build_energy_form(given.summary), energy_form_page),
     ReportKind(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from shutan_collector.accounting.summary import LedgerMark
 from shutan_collector.exact import exact_text
 from shutan_collector.reports.document import json_text
 from shutan_collector.reports.fonts import Typeface, find_typeface
@@ -146,6 +147,12 @@ def test_a_workbook_is_plain(name: str) -> None:
     assert not [value for value in values if value.startswith("=")]
     cover = [row[1] for row in next(iter(cells.values()))]
     assert any(MARK.head_hash in str(value).replace(" ", "") for value in cover)
+
+
+def test_a_key_that_is_not_at_hand_is_said(typeface: Typeface) -> None:
+    mark = LedgerMark(7, MARK.head_hash, "")
+    report = find_report("metering").publish(Arguments(replace(month("2025-06"), mark=mark)))
+    assert all("key fingerprint 未提供 not given" in text for text in pdf_texts(report.to_pdf(typeface)))
 
 
 def test_an_incomplete_month_says_so(typeface: Typeface) -> None:

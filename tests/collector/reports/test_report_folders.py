@@ -7,12 +7,12 @@ from typing import Any, cast
 import pytest
 from typer.testing import CliRunner
 
-from shutan_collector.accounting import summaries
 from shutan_collector.carbon.sectors import Method
 from shutan_collector.commands.report import app
+from shutan_collector.ledger import summaries
 from shutan_collector.reports.registry import REPORTS, Arguments, find_report
 from support.places import REPO
-from support.summary_year import month, year
+from support.summary_year import BUDGET, month, year
 
 FOLDERS = REPO / "collector" / "shutan_collector" / "reports"
 PARTS = ("README.md", "build.py", "page.py", "report.typ", "sample.json", "testcases/*.json")
@@ -44,19 +44,21 @@ def test_a_folder_has_its_parts(kind: Any) -> None:
 def test_sample_arguments_run(kind: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: list[tuple[str, str]] = []
 
-    def load(ledger: str, period: str) -> object:
+    def load(ledger: str, period: str, fingerprint: str = "") -> object:
+        assert fingerprint == ""
         asked.append((ledger, period))
         return year(period) if len(period) == 4 else month(period)
 
-    monkeypatch.setattr(summaries, "load_summary", load, raising=False)
+    monkeypatch.setattr(summaries, "load_summary", load)
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "budget.toml").write_text(BUDGET, encoding="utf-8")
     sample = json.loads((FOLDERS / kind.folder / "sample.json").read_text(encoding="utf-8"))
     result = CliRunner().invoke(app, sample["arguments"])
     assert result.exit_code == 0, result.output
     wanted = [
         value for flag, value in zip(sample["arguments"], sample["arguments"][1:], strict=False) if flag == "--out"
     ]
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(wanted)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*wanted, "budget.toml"])
     assert asked[0][0] == "sqlite:/var/lib/shutan/ledger.db"
 
 

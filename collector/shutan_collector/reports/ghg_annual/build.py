@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from shutan_collector.carbon.lines import Category, Scope
 from shutan_collector.carbon.sectors import check_site, fill_form, load_sector
+from shutan_collector.reports.budget import budget_standing
 from shutan_collector.reports.document import SHOWN
 from shutan_collector.reports.emissions import METHODS, Method, by_source, total_g
 from shutan_collector.reports.heading import heading_of
@@ -20,28 +21,17 @@ if TYPE_CHECKING:
     from shutan_collector.carbon.lines import Unvalued
     from shutan_collector.carbon.sectors import Form
     from shutan_collector.carbon.sectors import Method as FormMethod
+    from shutan_collector.control.budget import Budget
     from shutan_collector.errors import Problem
     from shutan_collector.factors.rows import Factor
+    from shutan_collector.reports.budget import BudgetStanding
     from shutan_collector.reports.emissions import SourceEmission
     from shutan_collector.reports.heading import Heading
-    from shutan_collector.reports.table import Both
     from shutan_collector.site.model import Site
 
-__all__ = ["SCHEMA", "Budget", "GhgModel", "MonthEmission", "build_ghg"]
+__all__ = ["SCHEMA", "GhgModel", "MonthEmission", "build_ghg"]
 
 SCHEMA: Final = "shutan.report.ghg/1"
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """The year's carbon budget (碳预算) and where the year is heading, grams; forecast None = not asked for."""
-
-    name: Both
-    budget_g: int
-    method: Scope
-    forecast_g: int | None = None
-    low_g: int | None = None
-    high_g: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +66,7 @@ class GhgModel:
     missing_months: tuple[str, ...]
     unvalued: tuple[Unvalued, ...]
     factors: tuple[Factor, ...]
-    budget: Budget | None
+    budget: BudgetStanding | None
 
     def grams(self, scope: Scope) -> int:
         """Sum of one scope."""
@@ -88,7 +78,8 @@ def build_ghg(year: YearSummary, method: FormMethod | None = None, budget: Budge
 
     method   figure of electricity that the form is filled with; None = the first that the sector's guideline takes
 
-    Raises SectorError: an unknown sector, or a method that its guideline does not take.
+    Raises SectorError: an unknown sector, or a method that its guideline does not take; ControlError: a budget of
+    another year, or months with a hole.
     """
     sector = load_sector(year.site.sector)
     form = fill_form(sector, year.emissions, method)
@@ -108,7 +99,7 @@ def build_ghg(year: YearSummary, method: FormMethod | None = None, budget: Budge
         missing_months=tuple(period for number in range(1, 13) if (period := f"{year.period}-{number:02}") not in have),
         unvalued=year.unvalued,
         factors=year.factors,
-        budget=budget,
+        budget=None if budget is None else budget_standing(budget, year.months, form.method.bought),
     )
 
 

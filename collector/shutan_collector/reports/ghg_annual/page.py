@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from shutan_collector.carbon.lines import Category, Scope
 from shutan_collector.carbon.sectors import Kind
+from shutan_collector.reports.budget import budget_plots, budget_table
 from shutan_collector.reports.carbon_tables import (
     factor_table,
     marks_of,
@@ -20,12 +21,11 @@ from shutan_collector.reports.carriers import CARRIER_NAMES
 from shutan_collector.reports.emissions import CATEGORY_NAMES, SCOPE_NAMES
 from shutan_collector.reports.page import KeyFigure, Page, Plot
 from shutan_collector.reports.plots.bars import Layer, draw_bars
-from shutan_collector.reports.plots.burndown import Forecast, draw_burndown
 from shutan_collector.reports.table import Both, Column, Row, Table
 from shutan_collector.site.model import Role
 
 if TYPE_CHECKING:
-    from shutan_collector.reports.ghg_annual.build import Budget, GhgModel, MonthEmission
+    from shutan_collector.reports.ghg_annual.build import GhgModel
 
 __all__ = ["TITLE", "ghg_page"]
 
@@ -73,7 +73,7 @@ def ghg_page(model: GhgModel) -> Page:
             source_table(model.sources),
             memo_table(model.sources),
             _months(model),
-            _budget(model),
+            budget_table(model.budget),
             unvalued_table(model.unvalued),
             factor_table(model.factors),
         ),
@@ -172,31 +172,6 @@ def _months(model: GhgModel) -> Table:
     return Table("months", Both("逐月排放量", "Emissions by month"), columns, (*rows, total))
 
 
-def _budget(model: GhgModel) -> Table:
-    columns = (
-        Column(Both("预算", "budget"), width=40),
-        Column(Both("年度预算", "year"), "tCO2e", 6, 18),
-        Column(Both("已用", "used"), "tCO2e", 6, 18),
-        Column(Both("剩余", "left"), "tCO2e", 6, 18),
-        Column(Both("预计全年", "forecast"), "tCO2e", 6, 18),
-    )
-    budget = model.budget
-    if budget is None:
-        notes = (Both("未设定碳预算。", "No carbon budget was given."),)
-        return Table("budget", Both("碳预算", "Carbon budget"), columns, (), notes)
-    used = sum(_used_g(month, budget) for month in model.months)
-    row = Row((
-        budget.name, tonnes(budget.budget_g), tonnes(used), tonnes(budget.budget_g - used), tonnes(budget.forecast_g),
-    ))  # fmt: skip
-    note = Both(f"口径：范围一、热力与{SCOPE_NAMES[budget.method].zh}", f"with {SCOPE_NAMES[budget.method].en}")
-    return Table("budget", Both("碳预算", "Carbon budget"), columns, (row,), (note,))
-
-
-def _used_g(month: MonthEmission, budget: Budget) -> int:
-    counted = {Scope.SCOPE_1, Scope.SCOPE_2_HEAT, budget.method}
-    return sum(grams for scope, grams in month.scope_g if scope in counted)
-
-
 def _plots(model: GhgModel, family: str) -> tuple[Plot, ...]:
     by_number = {int(month.period[-2:]): month for month in model.months}
     labels = [f"{number}月" for number in _MONTHS]
@@ -217,22 +192,4 @@ def _plots(model: GhgModel, family: str) -> tuple[Plot, ...]:
     plots = [
         Plot("by-month", Both("逐月排放", "Emissions by month"), draw_bars(labels, layers, "tCO2e", family), (method,))
     ]
-    if model.budget is not None:
-        plots.append(_burndown(model.budget, by_number, family))
-    return tuple(plots)
-
-
-def _burndown(budget: Budget, by_number: dict[int, MonthEmission], family: str) -> Plot:
-    used = [
-        tonnes(_used_g(by_number[number], budget)) if number in by_number and by_number[number].closed else None
-        for number in _MONTHS
-    ]
-    forecast = None
-    expected, low, high = (tonnes(grams) for grams in (budget.forecast_g, budget.low_g, budget.high_g))
-    if expected is not None and low is not None and high is not None:
-        forecast = Forecast(expected, low, high)
-    whole = Fraction(budget.budget_g, 1_000_000)
-    labels = [f"{number}月" for number in _MONTHS]
-    svg = draw_burndown(labels, used, whole, forecast, "tCO2e", family)
-    notes = (Both("仅计已结账月份。", "Closed months only."),)
-    return Plot("burndown", Both("碳预算燃尽图", "Burn-down of the carbon budget"), svg, notes)
+    return (*plots, *budget_plots(model.budget, family))

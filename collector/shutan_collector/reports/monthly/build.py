@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
+from shutan_collector.carbon.lines import Scope
 from shutan_collector.energy.balance import node_balances
 from shutan_collector.factors.table import packaged_factors
+from shutan_collector.reports.budget import budget_standing
 from shutan_collector.reports.carriers import meter_quantity
 from shutan_collector.reports.consumption import consumption
 from shutan_collector.reports.document import SHOWN
@@ -18,14 +20,16 @@ from shutan_collector.reports.monthly.load import load_of
 from shutan_collector.site.model import Carrier, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from zoneinfo import ZoneInfo
 
     from shutan_collector.accounting.summary import MeterUse, MonthSummary, Register
-    from shutan_collector.carbon.lines import Scope, Unvalued
+    from shutan_collector.carbon.lines import Unvalued
+    from shutan_collector.control.budget import Budget
     from shutan_collector.energy.balance import NodeBalance
     from shutan_collector.factors.rows import Factor
     from shutan_collector.factors.table import FactorTable
+    from shutan_collector.reports.budget import BudgetStanding
     from shutan_collector.reports.consumption import Consumption
     from shutan_collector.reports.emissions import SourceEmission
     from shutan_collector.reports.flow import EnergyFlow
@@ -98,6 +102,7 @@ class MonthlyModel:
     scope_g     grams by scope, in the order of Scope, only those that appear
     methods     totals of scopes 1 and 2, one per method that appears
     before      period of comparison, "" if none is given
+    budget      where the carbon budget of the year stands after this month, if one is given
     """
 
     heading: Heading
@@ -114,6 +119,7 @@ class MonthlyModel:
     flow: EnergyFlow
     before: str
     changes: tuple[Change, ...]
+    budget: BudgetStanding | None
 
     @property
     def zone(self) -> ZoneInfo:
@@ -126,9 +132,21 @@ class MonthlyModel:
 
 
 def build_monthly(
-    month: MonthSummary, before: MonthSummary | None = None, factors: FactorTable | None = None
+    month: MonthSummary,
+    before: MonthSummary | None = None,
+    budget: Budget | None = None,
+    year_so_far: Sequence[MonthSummary] = (),
+    *,
+    method: Scope = Scope.SCOPE_2_LOCATION,
+    factors: FactorTable | None = None,
 ) -> MonthlyModel:
-    """The model of a month; `before` is the month of comparison, factors: None = the packaged table."""
+    """The model of a month; `before` is the month of comparison, factors: None = the packaged table.
+
+    budget        carbon budget of the year, `year_so_far` its months from January to this one
+    method        figure of electricity that the budget counts by
+
+    Raises ControlError: a budget of another year, or months with a hole.
+    """
     table = factors or packaged_factors()
     uses = {use.meter: use for use in month.meters}
     used = consumption(month, table)
@@ -150,6 +168,7 @@ def build_monthly(
         flow=energy_flow(month, table),
         before=before.period if before else "",
         changes=tuple(_changes(month, before, table)) if before else (),
+        budget=None if budget is None else budget_standing(budget, year_so_far, method),
     )
 
 

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from shutan_collector.carbon.lines import Scope
+from shutan_collector.reports.budget import budget_plots, budget_table
 from shutan_collector.reports.carbon_tables import (
     factor_table,
     marks_of,
@@ -63,6 +64,7 @@ def monthly_page(model: MonthlyModel) -> Page:
             completeness_table(model),
             unvalued_table(model.unvalued),
             _changes(model),
+            budget_table(model.budget),
             factor_table(model.factors),
         ),
         plots=lambda family: _plots(model, family),
@@ -134,7 +136,7 @@ def _plots(model: MonthlyModel, family: str) -> tuple[Plot, ...]:
         for number, load in enumerate(model.loads, start=1)
         if load.hours
     ]
-    return tuple(plots)
+    return (*plots, *budget_plots(model.budget, family))
 
 
 def _flow_notes(model: MonthlyModel) -> list[Both]:
