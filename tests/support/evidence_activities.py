@@ -204,25 +204,29 @@ def _market(month: Month) -> None:
         "certificate",
         {**span, **registry, "key": "GEC-1", "mwh": "10"},
         {**span, **registry, "key": "GEC-2", "mwh": "7.654321"},
+        {**span, **registry, "key": "GEC-3", "mwh": "4", "claimed_for": ""},
     )
     month.rows(
         "power_contract",
         {"key": "PC-1", "start": f"{MONTH}-01", "end": f"{MONTH}-30", "mwh": "20", "supplier": "", "written": "",
          "kg_co2_per_kwh": "0.31"},
     )  # fmt: skip
-    claims = [["GEC-1", 10_000_000, MONTH], ["GEC-2", 7_654_321, MONTH]]
+    claims: list[list[Any]] = [["GEC-1", 10_000_000, MONTH], ["GEC-2", 7_654_321, MONTH], ["GEC-3", 2_500_000, MONTH]]
+    # Green power came with a part of a certificate that is not claimed otherwise.
+    green = {"written": "", "supplier": "", "certificate": "GEC-3", "month": MONTH}
+    month.rows("green_power", {**green, "key": "G1", "mwh": "2"}, {**green, "key": "G2", "mwh": "0.5"})
     month.documents["claims"] = {"schema": "shutan.claims/1", "claims": claims}
     for key, energy_wh, _ in claims:
+        papers = [f"certificate/{key}", *(["green_power/G1", "green_power/G2"] if key == "GEC-3" else [])]
         month.line(
             f"market:{key}|scope2_market", "electricity.instrument/1", F(0),
-            [("energy", int(energy_wh), "Wh"), ("ef", 0, "kgCO2/kWh")], activities=[f"certificate/{key}"],
-            span=(START_NS, END_NS),
+            [("energy", int(energy_wh), "Wh"), ("ef", 0, "kgCO2/kWh")], activities=papers, span=(START_NS, END_NS),
         )  # fmt: skip
     month.line(
         "market:contract/PC-1|scope2_market", "electricity.instrument/1", 20_000 * F("0.31"),
         [("energy", 20_000_000, "Wh"), ("ef", F("0.31"), "kgCO2/kWh")], activities=["power_contract/PC-1"],
     )  # fmt: skip
-    rest = bought - 37_654_321
+    rest = bought - 40_154_321
     ef = month.value("GRID-CN-2023-RES")
     month.line(
         "market:residual|scope2_market", "electricity.average/1", F(rest, 1000) * ef,

@@ -48,6 +48,9 @@ try:
 except ImportError:  # before Python 3.11: the text of the site model is then not read, which the verdict says
     tomllib = None
 
+if sys.version_info < (3, 9):  # noqa: UP036 - this program travels alone, to machines with any Python
+    sys.exit("verify.py needs Python 3.9 or later 需要 Python 3.9 及以上")
+
 Layout = list[tuple[int, str, str]]  # where each field of the archive begins: (offset, member, field)
 HOUR_NS = 3600 * 10**9
 CHINA = "Asia/Shanghai"
@@ -713,7 +716,8 @@ class Month:
         year, month = int(period[:4]), int(period[5:])
         self.first, self.after = date(year, month, 1), date(year + month // 12, month % 12 + 1, 1)
         self.start_ns, self.end_ns = self.ns_of(self.first), self.ns_of(self.after)
-        self.tolerance_ns = min(self.model.get("site", {}).get("tolerance_s", 900) * 10**9, HOUR_NS // 2 - 1)
+        stated = self.model.get("site", {}).get("tolerance_s", 900) if tomllib else HOUR_NS  # unread: half an hour
+        self.tolerance_ns = min(stated * 10**9, HOUR_NS // 2 - 1)
         self.factors_at, factors = self.find("factors")
         self.as_of, self.factors = factors["as_of"], by_key(self.factors_at, factors["rows"], "id")
         self.formulas = {row["name"] for row in self.find("formulas")[1]["rows"]}
@@ -1066,6 +1070,7 @@ class Month:
         green: dict[str, Fraction] = defaultdict(Fraction)
         for key, row in self.rows.items():
             if key.startswith("green_power/"):
+                same(at, f"month of {key}", self.period, row["month"])
                 green[row["certificate"]] += number(row["mwh"], at, "mwh")
         for key, energy_wh, period in body["claims"]:
             row = self.row(f"certificate/{key}", at)

@@ -199,6 +199,19 @@ def test_a_missing_file_is_one_line_and_exit_code_2(written: Path, missing: str)
     assert "Traceback" not in done.stderr.decode()
 
 
+def test_before_python_3_11_the_site_model_is_not_read_and_the_verdict_says_so(
+    evidence: Evidence, documents: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify, "tomllib", None)
+    verdict = _examine(evidence, evidence.fingerprint)
+    assert verdict["ok"]
+    assert any("site model not read" in note for note in verdict["notes"])
+    documents["lines/meter:m-gas"]["lines"][0]["co2e_g"] += 1
+    month = verify.Month("2025-06", {name: (name, body) for name, body in documents.items()})
+    with pytest.raises(verify.Difference):
+        month.check()
+
+
 def test_it_imports_the_standard_library_only_and_is_python_3_9() -> None:
     tree = ast.parse(VERIFY.read_text(encoding="utf-8"), feature_version=(3, 9))
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
