@@ -62,10 +62,10 @@ def sha256_hex(data: bytes) -> str:
 
 
 def _load(data: bytes) -> Json:
-    return json.loads(data.decode(), parse_float=_no_float, parse_constant=_no_float)
+    return json.loads(data.decode(), parse_float=_refuse_number, parse_constant=_refuse_number)
 
 
-def _no_float(text: str) -> NoReturn:
+def _refuse_number(text: str) -> NoReturn:
     raise ValueError(f"not canonical JSON: {text} is no integer")
 
 

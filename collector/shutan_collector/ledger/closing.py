@@ -137,7 +137,7 @@ def close_year(ledger: Ledger, year: str, author: str, at: str, reason: str = ""
         months = _closed_months(writer, year)
         close = last_close(writer, year)
         references = [MonthReference(item.period, item.seq, item.version) for item in months]
-        said = reason.strip()
+        said = check_reason(where, reason) if reason else ""
         if close is not None:
             fresh = [item for item in references if item not in close.months]
             if not fresh:

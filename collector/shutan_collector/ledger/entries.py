@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
+from unicodedata import category
 
 from shutan_collector.errors import LedgerError
 from shutan_collector.ledger.canonical import canonical, sha256_hex
@@ -28,6 +29,7 @@ __all__ = [
     "Record",
     "chain_hash",
     "check_fields",
+    "is_line",
     "is_timestamp",
     "now",
     "timestamp",
@@ -104,6 +106,11 @@ def chain_hash(
     return sha256_hex(canonical(fields))
 
 
+def is_line(text: str) -> bool:
+    """True for one line of text that every database and reader can hold; Chinese full-width spaces are in order."""
+    return bool(text.strip()) and all(sign.isprintable() or category(sign) == "Zs" for sign in text)
+
+
 def check_fields(record: Record, author: str, at: str) -> None:
     """Raises LedgerError for a field that not every database, reader and line of print can hold."""
     if not _KIND.fullmatch(record.kind):
@@ -111,7 +118,7 @@ def check_fields(record: Record, author: str, at: str) -> None:
     if not _PERIOD.fullmatch(record.period):
         raise LedgerError("period", f"{record.period!r} is not a month such as 2025-06 or a year such as 2025")
     for name, text in (("key", record.key), ("author", author)):
-        if not text.strip() or not text.isprintable() or len(text) > _TEXT_LIMIT:
+        if not is_line(text) or len(text) > _TEXT_LIMIT:
             raise LedgerError(name, f"{text!r} is not one line of 1 to {_TEXT_LIMIT} printable characters")
     if not is_timestamp(at):
         raise LedgerError("at", f"{at!r} is not UTC with microseconds such as 2026-01-15T08:00:00.000000Z")

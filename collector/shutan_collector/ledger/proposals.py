@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from shutan_collector.errors import LedgerError
 from shutan_collector.ledger.checks import check_claims, check_complete, check_documents, totals_of
-from shutan_collector.ledger.closes import Close, Reference, documents_of, last_close
+from shutan_collector.ledger.closes import CLOSE, Close, Reference, documents_of, last_close
 from shutan_collector.ledger.entries import Record
 from shutan_collector.ledger.totals import Totals, read_totals
 from shutan_collector.ledger.versions import check_reason, seal_documents, write_documents, write_version
@@ -138,7 +138,7 @@ def proposals(reader: Reader, period: str | None = None) -> tuple[Proposal, ...]
     current = {name: last_close(reader, name) for name in newest}
     accepted = {
         cast("int", entry.body["proposal"])
-        for entry in reader.entries(kind="close", period=period)
+        for entry in reader.entries(kind=CLOSE, period=period)
         if "proposal" in entry.body
     }
     found: list[Proposal] = []

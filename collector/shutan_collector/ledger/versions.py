@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shutan_collector.errors import LedgerError
 from shutan_collector.ledger.bodies import Sealed, seal
 from shutan_collector.ledger.closes import CLOSE, DOCUMENT, Close, Reference, close_body, read_close
-from shutan_collector.ledger.entries import Record
+from shutan_collector.ledger.entries import Record, is_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,16 +19,23 @@ __all__ = ["check_reason", "names_and_hashes", "seal_documents", "write_document
 
 
 def check_reason(where: str, reason: str) -> str:
-    """The reason without outer space. Raises LedgerError if there is none."""
-    if not reason.strip():
-        raise LedgerError(where, "a reason is needed; say what was wrong and why the new figures are right")
-    return reason.strip()
+    """The reason without outer space. Raises LedgerError if there is none, or more than one line."""
+    said = reason.strip()
+    if not is_line(said):
+        raise LedgerError(where, "a reason is needed, in one line: what was wrong, and why the new figures are right")
+    return said
 
 
 def seal_documents(documents: PeriodDocuments) -> tuple[Sealed, ...]:
-    """The documents, ready to be written; done before the lock is taken."""
+    """The documents, ready to be written; done before the lock is taken. Raises LedgerError for broken text."""
     period = documents.period
-    return tuple(seal(Record(DOCUMENT, item.name, period, item.body)) for item in documents.documents)
+    sealed: list[Sealed] = []
+    for item in documents.documents:
+        try:
+            sealed.append(seal(Record(DOCUMENT, item.name, period, item.body)))
+        except UnicodeEncodeError as error:
+            raise LedgerError(f"period {period}", f"document {item.name!r} holds text that is not Unicode") from error
+    return tuple(sealed)
 
 
 def names_and_hashes(sealed: Sequence[Sealed]) -> frozenset[tuple[str, str]]:

@@ -106,7 +106,7 @@ def test_going_back_repeats_nothing(ledger: Ledger) -> None:
     assert current(ledger, "2025-06").to_object() == first.to_object()
 
 
-@pytest.mark.parametrize("reason", ["", " ", "\n"])
+@pytest.mark.parametrize("reason", ["", " ", "\n", "a\nb", "\udc80"])
 def test_a_restatement_needs_a_reason(ledger: Ledger, reason: str) -> None:
     close_month(ledger, month(), "me", AT)
     refused(
@@ -220,6 +220,11 @@ def test_a_certificate_that_a_restatement_gave_up_is_free(ledger: Ledger) -> Non
         "certificate GEC-1 is claimed in 2025-07",
         ledger,
     )
+
+
+def test_text_that_is_not_unicode_is_refused(ledger: Ledger) -> None:
+    documents = with_document(month(), "site", {"zone": "Asia/Shanghai", "text": "\udc80"})
+    refused(lambda: close_month(ledger, documents, "me", AT), "document 'site' holds text that is not Unicode", ledger)
 
 
 @pytest.mark.parametrize(

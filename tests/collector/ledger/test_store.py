@@ -72,6 +72,11 @@ def test_entries_are_chosen_by_kind_key_period_and_number(ledger: Ledger) -> Non
     assert ledger.last("close") is None
 
 
+def test_chinese_text_with_full_width_spaces_is_in_order(ledger: Ledger) -> None:
+    entry = ledger.append([Record("note", "发票　01（乙）", "", {})], "李　伟", AT)[0]
+    assert ledger.entry(1) == entry
+
+
 def test_an_entry_that_is_not_there(ledger: Ledger) -> None:
     for missing in (lambda: ledger.entry(1), lambda: ledger.body_bytes(1)):
         with pytest.raises(LedgerError, match="entry 1: is not in this ledger"):
