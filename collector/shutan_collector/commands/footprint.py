@@ -151,5 +151,5 @@ def _show(found: Footprint, sha256: str) -> None:
         text = "biogenic" if share is None else f"{shown(share)} %"
         typer.echo(f"  {part.id:44} {shown(part.kg):>16} kg  {text:>10}  {part.rule}")
     for note in found.notes:
-        typer.echo(f"  {note.code}: {note.en}")
+        typer.echo(f"- {note.en}")
     typer.echo(f"document sha256 {sha256}")

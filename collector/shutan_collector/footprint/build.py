@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shutan_collector.activity.kinds import SupplierInput
+    from shutan_collector.factors.rows import Factor
     from shutan_collector.footprint.batch import Batch
+    from shutan_collector.footprint.plan import Product
 
 __all__ = ["build_footprint", "footprint_in"]
 
@@ -53,6 +56,7 @@ def footprint_in(inventory: Inventory, product: str, batch: str, release: tuple[
 def _components(inventory: Inventory, batch: Batch, processed: Fraction) -> Iterator[Component]:
     yield from _machines(inventory, batch)
     yield from _shared(inventory, batch)
+    yield from _intermediates(inventory, batch, processed)
     if inventory.basis.plan.boundary is Boundary.CRADLE_TO_GATE:
         yield from _suppliers(inventory, batch, processed)
 
@@ -122,6 +126,84 @@ def _shared(inventory: Inventory, batch: Batch) -> Iterator[Component]:
                 exact=load.exact,
                 activities=load.activities,
             )
+
+
+def _intermediates(inventory: Inventory, batch: Batch, processed: Fraction) -> Iterator[Component]:
+    """Own intermediate products: the mean of their batches of the window, all burden over all good output.
+
+    Up to three parts each, so that primary, secondary and biogenic carbon stay apart.
+    """
+    product = inventory.basis.plan.product(batch.product)
+    for name, per_unit in product.made_of if product else ():
+        mean = _mean_of(inventory, name)
+        for kind, rate in mean.rates():
+            yield Component(
+                stage=Stage.INTERMEDIATE,
+                id=f"intermediate/{name}/{kind}",
+                name=f"{mean.product.name}, {kind}",
+                name_zh=mean.product.name_zh or mean.product.name,
+                source=f"product:{name}",
+                quantity=per_unit * processed,
+                share=_ONE,
+                rule="mean of the window",
+                rate=rate,
+                biogenic=kind == "biogenic",
+                primary=kind == "primary",
+                estimated=mean.estimated,
+                exact=mean.exact,
+                activities=tuple(f"production/{row.key}" for item in mean.batches for row in item.rows),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Mean:
+    """All batches of an intermediate product in the window; kg by kind of carbon."""
+
+    product: Product
+    batches: tuple[Batch, ...]
+    good: Fraction
+    kg: tuple[tuple[str, Fraction], ...]
+    factors: tuple[tuple[str, Factor], ...]
+    provisional: bool
+    estimated: bool
+    exact: bool
+
+    def rates(self) -> Iterator[tuple[str, Rate]]:
+        """Kind of carbon and its rate per good unit; the totals stand in the rate's inputs."""
+        for kind, kg in self.kg:
+            if kg:
+                inputs = (("kg", kg, "kg"), ("good", self.good, self.product.unit))
+                yield (
+                    kind,
+                    Rate("mean.footprint/1", self.product.unit, kg / self.good, self.factors, inputs, self.provisional),
+                )
+
+
+def _mean_of(inventory: Inventory, name: str) -> _Mean:
+    product = inventory.basis.plan.product(name)
+    batches = tuple(batch for batch in inventory.batches if batch.product == name)
+    output = {batch: (good, scrap) for batch, good, scrap in inventory.output}
+    good = sum((output[batch.id][0] for batch in batches), Fraction())
+    if product is None or not good:
+        first, last = inventory.days
+        text = (
+            f'no good output of {name} from {first} to {last}: there is no mean; use window = "month" or supplier data'
+        )
+        raise FootprintError("footprint plan", (Problem(f"product {name}", text),))
+    parts = [part for batch in batches for part in _components(inventory, batch, sum(output[batch.id], Fraction()))]
+    kinds = {"primary": Fraction(), "secondary": Fraction(), "biogenic": Fraction()}
+    for part in parts:
+        kinds["biogenic" if part.biogenic else "primary" if part.primary else "secondary"] += part.kg
+    return _Mean(
+        product,
+        batches,
+        good,
+        tuple(kinds.items()),
+        tuple({row.id: (role, row) for part in parts for role, row in part.rate.factors}.values()),
+        provisional=any(part.rate.provisional for part in parts),
+        estimated=any(part.estimated for part in parts),
+        exact=all(part.exact for part in parts),
+    )
 
 
 def _suppliers(inventory: Inventory, batch: Batch, processed: Fraction) -> Iterator[Component]:

@@ -25,11 +25,11 @@ def notes_of(inventory: Inventory, components: Sequence[Component]) -> Iterator[
     yield (
         Note(
             "electricity",
-            "electricity: national life-cycle factor; power made on site is not credited",
+            "electricity by the national life-cycle factor; power made on site is not credited",
             "电力采用全国电力碳足迹因子；厂内自发电不作抵减",
         )
         if _has_pv(inventory)
-        else Note("electricity", "electricity: national life-cycle factor", "电力采用全国电力碳足迹因子")
+        else Note("electricity", "electricity by the national life-cycle factor", "电力采用全国电力碳足迹因子")
     )
     text = "primary data: the activity was counted on this site or measured by the supplier; shares are by emission"
     yield Note("primary", text, "一级数据：活动数据由本厂计量或由供应商实测，占比按排放量计")
@@ -45,6 +45,9 @@ def notes_of(inventory: Inventory, components: Sequence[Component]) -> Iterator[
     yield from _of_fuels(components)
     yield from _of_sharing(inventory)
     yield from _of_suppliers(inventory, components)
+    if any(part.stage is Stage.INTERMEDIATE for part in components):
+        text = "own intermediate products: mean of their batches in the window, not the very batch that was used"
+        yield Note("intermediate", text, "自产中间产品：取计量期内各批次平均，非实际所用批次")
     if any(part.biogenic for part in components):
         text = "biogenic carbon is stated apart and is in no total; uptake counts only where a supplier states it"
         yield Note("biogenic", text, "生物源碳单列，不计入合计；吸收量仅在供应商给出时列出")

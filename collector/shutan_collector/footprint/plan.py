@@ -71,6 +71,7 @@ class Product:
     declared_unit   声明单位 in words; `per_declared` units of output make one of it
     mass_kg         of one unit; value_yuan of one good unit; None where no key needs them
     output_assets   whose rows count as output where a batch passes several machines; empty = the only one
+    made_of         own intermediate products (自产中间产品), and how much of each (in its own unit) one unit takes
     cut_off         what is left out (取舍), and why
     """
 
@@ -84,6 +85,7 @@ class Product:
     mass_kg: Fraction | None
     value_yuan: Fraction | None
     output_assets: tuple[str, ...]
+    made_of: tuple[tuple[str, Fraction], ...]
     cut_off: tuple[str, ...]
 
 

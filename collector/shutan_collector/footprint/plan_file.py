@@ -54,6 +54,7 @@ class _ProductTable(Table):
     mass_kg: Positive | None = None
     value_yuan: Positive | None = None
     output_assets: list[Name] = Field(default_factory=list)
+    made_of: dict[str, Positive] = Field(default_factory=dict)
     cut_off: list[Name] = Field(default_factory=list)
 
 
@@ -148,6 +149,7 @@ def _product(table: _ProductTable) -> Product:
         mass_kg=table.mass_kg,
         value_yuan=table.value_yuan,
         output_assets=tuple(table.output_assets),
+        made_of=tuple(table.made_of.items()),
         cut_off=tuple(table.cut_off),
     )
 
@@ -185,6 +187,7 @@ def _checks(plan: Plan, site: Site) -> Iterator[Problem]:
     for shared in plan.shared:
         yield from _of_shared(shared, plan, meters)
     yield from _counted_twice(plan, meters)
+    yield from _made_of(plan)
 
 
 def _of_asset(asset: Asset, meters: Mapping[str, Meter]) -> Iterator[Problem]:
@@ -271,6 +274,23 @@ def _counted_twice(plan: Plan, meters: Mapping[str, Meter]) -> Iterator[Problem]
             if above in places and not any((above, item) in deducted for item in line[:at]):
                 reason = f"{meter_id} stands behind {above}, which {places[above]} takes in; deduct it there by minus"
                 yield Problem(f"{place} meters", reason)
+
+
+def _made_of(plan: Plan) -> Iterator[Problem]:
+    """Intermediates that are no product of the plan, or that go around in a ring."""
+    parts = {product.id: [name for name, _ in product.made_of] for product in plan.products}
+    for product, names in parts.items():
+        for name in names:
+            if name not in parts:
+                yield Problem(f"product {product} made_of", f"no [[product]] {name!r}")
+        reached, todo = set[str](), list(names)
+        while todo:
+            name = todo.pop()
+            if name not in reached:
+                reached.add(name)
+                todo.extend(parts.get(name, ()))
+        if product in reached:
+            yield Problem(f"product {product} made_of", "is made of itself, directly or by way of another product")
 
 
 def _parents(meter_id: str, meters: Mapping[str, Meter]) -> Iterator[str]:

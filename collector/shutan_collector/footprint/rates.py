@@ -5,6 +5,8 @@
 | electricity | electricity.footprint/1: Wh / 1000 × ef | national life-cycle factor (电力碳足迹因子), no grid factor |
 | natural gas | combustion.footprint/1: Nm3 / 1e4 × NCV × CC × OF × 44/12 × 1000 | combustion, without upstream |
 | steam, heat | heat.footprint/1: kJ / 1e6 × ef × 1000 | purchased heat |
+| own intermediate | mean.footprint/1: kg / good, all its batches of the window | those of its parts |
+| material | supplier.footprint/1: as the supplier states it | – |
 | documents | ledger.footprint/1: g / 1000 × gwp | mass of gas of the month's ledger line, by the footprint's set |
 """
 

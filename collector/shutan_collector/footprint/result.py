@@ -23,6 +23,7 @@ class Stage(StrEnum):
     IDLE = "idle"
     SHARED = "shared"
     SUPPLIER = "supplier"
+    INTERMEDIATE = "intermediate"
 
 
 @dataclass(frozen=True, slots=True)

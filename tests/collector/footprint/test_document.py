@@ -86,7 +86,7 @@ def _share(document: dict[str, Any], part: dict[str, Any]) -> Fraction:
 
 
 def _rate(part: dict[str, Any], factors: dict[str, Fraction]) -> Fraction:
-    terms = {role: factors[factor] for role, factor in part["factors"]}
+    terms = {role: factors[factor] for role, factor in part["factors"]}  # of a mean: those of its parts
     terms |= {name: Fraction(value) for name, value, _ in part["inputs"]}
     match part["formula"]:
         case "electricity.footprint/1":
@@ -97,6 +97,8 @@ def _rate(part: dict[str, Any], factors: dict[str, Fraction]) -> Fraction:
             return nm3 / 10_000 * terms["ncv"] * terms["cc"] / 1000 * terms["of"] / 100 * Fraction(44, 12) * 1000
         case "ledger.footprint/1":
             return terms["gwp"] / 1000
+        case "mean.footprint/1":
+            return terms["kg"] / terms["good"]
         case formula:
             assert formula == "supplier.footprint/1"
             return Fraction(part["kg_per_unit"])
@@ -134,6 +136,12 @@ def test_also_with_an_estimated_boundary_a_reset_and_taken_up_carbon() -> None:
     assert document["result"]["estimated"] is True
     assert [part["carbon"] for part in document["components"]].count("biogenic") == 1
     assert document["meters"][0]["breaks"]
+
+
+def test_also_with_an_own_intermediate_product() -> None:
+    document = _document(plan=PLAN.replace('id = "A"\n', 'id = "A"\nmade_of = { B = 0.25 }\n'))
+    _agrees(document)
+    assert [part["stage"] for part in document["components"]].count("intermediate") == 1
 
 
 def test_the_same_footprint_gives_the_same_bytes_and_any_change_another_hash() -> None:

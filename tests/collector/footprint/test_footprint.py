@@ -256,3 +256,27 @@ def test_no_other_electricity_factor_gets_into_a_footprint() -> None:
     for factor in wrong:
         with pytest.raises(TypeError, match="takes the life-cycle factor of electricity, not"):
             electricity_rate(factor)  # pyright: ignore[reportArgumentType] - the checker refuses it as well
+
+
+def test_an_own_intermediate_product_carries_the_mean_of_its_batches() -> None:
+    plan = PLAN.replace('id = "B"\n', 'id = "B"\nmade_of = { A = 3 }\n')
+    made = [_made(batch, plan=plan) for batch in ("A1", "A2")]
+    plain = _made("B1").fossil_kg
+    whole = sum((found.fossil_kg for found in made), Fraction())
+    paint = sum((part.kg for found in made for part in found.components if part.id == "supplier/s2"), Fraction())
+    found = _made("B1", plan=plan)
+    parts = {part.id: part for part in found.components if part.stage is Stage.INTERMEDIATE}
+    assert {name: part.kg for name, part in parts.items()} == {
+        "intermediate/A/primary": 3 * 50 * (whole - paint) / 130,
+        "intermediate/A/secondary": 3 * 50 * paint / 130,
+    }
+    assert found.fossil_kg == plain + 3 * 50 * whole / 130
+    assert found.primary_share == (found.fossil_kg - 150 * paint / 130) / found.fossil_kg
+    assert "intermediate" in {note.code for note in found.notes}
+
+
+def test_an_intermediate_that_was_not_made_in_the_window_is_named() -> None:
+    plan = PLAN.replace('id = "A"\n', 'id = "A"\nmade_of = { B = 1 }\n')
+    scrapped = (BATCHES[0], production("B1", "2025-06-02T13:00", "2025-06-02T15:00", 0, 50), BATCHES[2])
+    with pytest.raises(FootprintError, match="product B: no good output of B from 2025-06-01 to 2025-06-30"):
+        _made(plan=plan, productions=scrapped)

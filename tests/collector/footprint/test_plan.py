@@ -51,6 +51,8 @@ def test_all_mistakes_are_told_at_once() -> None:
     ("old", "new", "said"),
     [
         ('id = "B"', 'id = "A"', "product A: stands twice"),
+        ('id = "B"', 'id = "B"\nmade_of = { C = 1 }', "product B made_of: no [[product]] 'C'"),
+        ('id = "B"', 'id = "B"\nmade_of = { B = 1 }', "product B made_of: is made of itself"),
         ('["m-press"]', '["m-lost"]', "asset press meters: no meter 'm-lost' in the site model"),
         ('["m-press"]', '["g-boiler"]', "asset press meters: g-boiler does not count electricity that is used"),
         ('["m-air"]', '["m-press"]', "asset press meters: m-press is taken in twice"),

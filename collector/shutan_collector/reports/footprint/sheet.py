@@ -30,6 +30,7 @@ _STAGES: Final = {
     Stage.IDLE: Both("空载", "idle"),
     Stage.SHARED: Both("公用", "shared"),
     Stage.SUPPLIER: Both("物料", "material"),
+    Stage.INTERMEDIATE: Both("中间产品", "intermediate"),
 }
 _STRETCHES: Final = {
     StretchKind.BATCH: Both("批次", "batches"),
