@@ -29,7 +29,7 @@ REGISTRY = re.compile(r"://[\w.-]*(?:pypi|pythonhosted|npmjs|debian|golang|crate
 MACHINE = re.compile(r"(?<![\w.])/(?:work|farm|root|home/\w+)/")
 LEFT = re.compile(r"(?<!X\.)\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b(?!\.X)")  # XX.XX is a meter's format
 MODULE_LINES = 400
-LONG_BY_DESIGN = {"collector/shutan_collector/evidence/verify.py": 1300}  # docs/adr/0010
+LONG_BY_DESIGN = {"collector/shutan_collector/evidence/verify.py": 1400}  # docs/adr/0010
 FUNCTION_LINES = 60
 
 

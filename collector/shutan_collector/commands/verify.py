@@ -19,6 +19,9 @@ def verify(
     file: Annotated[Path, typer.Argument(metavar="F.zip", help="Evidence, with F.zip.sig and F.zip.pub beside it.")],
     *,
     fingerprint: Annotated[str, typer.Option("--fingerprint", help="Key fingerprint as printed on the report.")] = "",
+    head: Annotated[
+        str, typer.Option("--head", metavar="SEQ:HASH", help="Head of the chain as printed on the report.")
+    ] = "",
     tsa_ca: Annotated[
         str, typer.Option("--tsa-ca", metavar="CA.pem", help="Certificate of the time-stamp authority.")
     ] = "",
@@ -26,7 +29,8 @@ def verify(
 ) -> None:
     """Verify evidence offline 离线核验证据: signature, chain, every figure computed again; exit code 1 if it fails."""
     program = Path(__file__).parent.parent / "evidence" / "verify.py"
-    arguments = [sys.executable, "-I", "-S", str(program), str(file), "--fingerprint", fingerprint, "--tsa-ca", tsa_ca]
+    arguments = [sys.executable, "-I", "-S", str(program), str(file), "--fingerprint", fingerprint]
+    arguments += ["--head", head, "--tsa-ca", tsa_ca]
     if as_json:
         arguments.append("--json")
     done = subprocess.run(arguments, capture_output=True, check=False)  # noqa: S603 - our own program

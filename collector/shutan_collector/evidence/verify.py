@@ -1,6 +1,8 @@
 """Check an evidence file of Shutan 数碳, with nothing but this file, Python (3.9 or later) and the openssl program.
 
-    python3 verify.py F.zip [--fingerprint HEX] [--tsa-ca CA.pem] [--json]     exit code 0: verified, 1: not, 2: usage
+    python3 verify.py F.zip [--fingerprint HEX] [--head SEQ:HASH] [--tsa-ca CA.pem] [--json]
+
+Exit code 0: verified, 1: not verified, 2: wrong usage.
 
 F.zip.sig (64 bytes) and F.zip.pub (PEM) lie beside F.zip, F.zip.tsr (RFC 3161 time stamp) may. Checked, in this order:
 
@@ -1155,9 +1157,25 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, (bool, int, str)) else str(value)[:400]
 
 
-def examine_months(members: dict[str, bytes], manifest: dict[str, Any], verdict: dict[str, Any]) -> None:
+def check_head(headers: list[dict[str, Any]], printed: str) -> str:
+    """Whether the head of the chain that a report shows is an entry of this chain; a note for the verdict."""
+    if not printed:
+        return "compare the chain head with the one on the report 请将链头与报告上的比对"
+    found = re.fullmatch(r"\s*#?(\d{1,18})(?::|\s)((?:\s*[0-9a-fA-F]){64})\s*", printed)
+    if found is None:
+        raise Difference(("--head", ""), "form", "SEQ:HASH or #SEQ HASH", printed)
+    number_of, digest = int(found[1]), re.sub(r"\s", "", found[2]).lower()
+    need(number_of > 0, ("--head", ""), "entry", "1 or more", number_of)
+    if number_of > len(headers):
+        return f"the printed head is entry {number_of}, later than this closing ({len(headers)}) 印制链头晚于本次关账"
+    same(("chain.jsonl", f"entry {number_of}"), "hash as printed", digest, headers[number_of - 1]["hash"])
+    return ""
+
+
+def examine_months(members: dict[str, bytes], manifest: dict[str, Any], verdict: dict[str, Any], head: str) -> None:
     """The chain, and every month that the archive closes."""
     chain = Chain(members, manifest)
+    verdict["notes"] += filter(None, [check_head(chain.headers, head)])
     period, close = manifest["period"], manifest["close"]
     verdict.update(
         period=period, head=manifest["head"], entries=len(chain.headers), months=[], meters=0, flows=0, lines=0
@@ -1182,8 +1200,13 @@ def examine_months(members: dict[str, bytes], manifest: dict[str, Any], verdict:
         verdict["notes"].append("site model not read: it needs Python 3.11 未解析站点模型文本")
 
 
-def examine(data: bytes, signature: bytes, pem: bytes, name: str, fingerprint: str = "") -> dict[str, Any]:
-    """Check all that the three files hold; the verdict as a JSON object, with the first difference if there is one."""
+def examine(
+    data: bytes, signature: bytes, pem: bytes, name: str, fingerprint: str = "", *, head: str = ""
+) -> dict[str, Any]:
+    """Check all that the three files hold; the verdict as a JSON object, with the first difference if there is one.
+
+    fingerprint   of the key, and head ("SEQ:HASH") of the chain, as a report shows them; empty: to be compared by hand
+    """
     verdict: dict[str, Any] = {"schema": "shutan.verdict/1", "file": name, "ok": False, "notes": []}
     verdict["signature"] = "not checked"
     try:
@@ -1197,7 +1220,7 @@ def examine(data: bytes, signature: bytes, pem: bytes, name: str, fingerprint: s
         same(at, "fingerprint", manifest["key_fingerprint"], verdict["fingerprint"])
         check_signature(data, signature, pem, name)
         verdict["signature"] = "good"
-        examine_months(members, manifest, verdict)
+        examine_months(members, manifest, verdict, head)
         verdict["ok"] = True
         if not fingerprint:
             verdict["notes"].append("compare the fingerprint with the one on the report 请将公钥指纹与报告上的比对")
@@ -1244,6 +1267,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Check a Shutan evidence file offline. 离线核验数碳证据文件。")
     parser.add_argument("zip", type=Path, help="F.zip, with F.zip.sig and F.zip.pub beside it")
     parser.add_argument("--fingerprint", default="", help="fingerprint of the key as printed on the report")
+    parser.add_argument("--head", default="", metavar="SEQ:HASH", help="head of the chain as printed on the report")
     parser.add_argument("--tsa-ca", default="", metavar="CA.pem", help="certificate of the time-stamp authority")
     parser.add_argument("--json", action="store_true", help="print the verdict as JSON")
     given = parser.parse_args(arguments)
@@ -1253,7 +1277,8 @@ def main(arguments: list[str] | None = None) -> int:
             contents.append(Path(f"{given.zip}{suffix}").read_bytes())
         except OSError as error:
             parser.error(f"{given.zip}{suffix}: {error.strerror}")
-    verdict = examine(contents[0], contents[1], contents[2], given.zip.name, given.fingerprint)
+    archive, signature, pem = contents
+    verdict = examine(archive, signature, pem, given.zip.name, given.fingerprint, head=given.head)
     if verdict["ok"]:
         try:
             verdict["notes"] += filter(None, [check_time_stamp(given.zip, given.tsa_ca)])

@@ -64,6 +64,35 @@ def test_without_a_fingerprint_the_verdict_asks_for_the_comparison(evidence: Evi
     assert grouped(evidence.fingerprint) in verify.report(verdict)
 
 
+def _with_head(evidence: Evidence, head: str) -> dict[str, Any]:
+    return verify.examine(
+        evidence.archive, evidence.signature, evidence.public_pem, "F.zip", evidence.fingerprint, head=head
+    )
+
+
+def test_the_head_on_the_report_is_an_entry_of_the_chain(evidence: Evidence) -> None:
+    number, digest = evidence.head_seq, evidence.head_hash
+    for head in (f"{number}:{digest}", f"{number}: {grouped(digest)}", f"#{number} {digest}"):
+        verdict = _with_head(evidence, head)
+        assert (verdict["ok"], verdict["notes"]) == (True, [])
+    later = _with_head(evidence, f"{evidence.head_seq + 1}:{evidence.head_hash}")
+    assert later["ok"]
+    assert "later than this closing" in later["notes"][0]
+    assert "chain head" in _examine(evidence, evidence.fingerprint)["notes"][0]
+
+
+@pytest.mark.parametrize("head", ["38:" + "0" * 64, "1:" + "f" * 64])
+def test_a_chain_written_anew_shows_by_the_printed_head(evidence: Evidence, head: str) -> None:
+    verdict = _with_head(evidence, head)
+    assert not verdict["ok"]
+    assert (verdict["difference"]["member"], verdict["difference"]["field"]) == ("chain.jsonl", "hash as printed")
+
+
+def test_a_head_in_another_form_is_told(evidence: Evidence) -> None:
+    for head in ("abc", "0:" + "0" * 64, "5:123"):
+        assert _with_head(evidence, head)["difference"]["member"] == "--head"
+
+
 def _members(evidence: Evidence) -> dict[str, bytes]:
     return verify.unpack(evidence.archive)
 
