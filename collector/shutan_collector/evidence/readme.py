@@ -12,7 +12,7 @@ Evidence of a closed carbon accounting period 碳核算期证据
 
 Verify, offline, with Python 3.9 or later and OpenSSL 3.0 or later:
 
-    python3 verify.py F.zip --fingerprint "<as printed on the report>"
+    python3 verify.py F.zip --fingerprint "<as printed on the report>" --head "<as printed on the report>"
 
 verify.py is published separately with its SHA-256; manifest.json names the one that this archive was made with.
 F.zip.sig is an Ed25519 signature over all bytes of F.zip. By hand:
