@@ -171,7 +171,7 @@ class FuelFactors:
 
     @property
     def t_co2_per_1e4_nm3(self) -> Fraction:
-        """The same for a gas; asserts nothing about a fuel counted in tonnes."""
+        """The same, of a fuel counted in 1e4 Nm3."""
         return self.t_co2_per_unit
 
     @property

@@ -219,7 +219,7 @@ class FactorTable:
 
 @cache
 def packaged_factors() -> FactorTable:
-    """The table that ships with the package (factors/data/emission_factors.csv)."""
+    """The table that ships with the package, unverified: `release.load_release` checks its signature."""
     path = resources.files("shutan_collector") / "factors" / "data" / "emission_factors.csv"
     return FactorTable.parse(path.read_text(encoding="utf-8"), "emission_factors.csv")
 

@@ -147,7 +147,9 @@ class MeterLog:
         if near is not None and abs(times_ns[near] - t_ns) <= self._tolerance_ns:
             return Instant(t_ns, self.counter.count(near), near, near)
         if not 0 < high < len(times_ns):
-            raise SeriesError(self.name, f"has no reading {'after' if high else 'before'} {iso(t_ns, self._zone)}")
+            where = "after" if high else "before"
+            reason = f"has no reading {where} {iso(t_ns, self._zone)}, where a batch or the window begins or ends"
+            raise SeriesError(self.name, reason)
         low = high - 1
         count, more = self.counter.count(low), self.counter.between(low, high)
         return Instant(t_ns, count + more * (t_ns - times_ns[low]) // (times_ns[high] - times_ns[low]), low, high)

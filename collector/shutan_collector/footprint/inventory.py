@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from shutan_collector.activity.kinds import ActivityBook, Production
+    from shutan_collector.carbon.lines import Line
     from shutan_collector.factors.rows import Factor
     from shutan_collector.factors.table import FactorTable
     from shutan_collector.footprint.batch import Amount
@@ -80,11 +81,12 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A shared load with its allocation."""
+    """A shared load with its allocation; `outside`: ledger lines of gases outside the seven, left out and told."""
 
     shared: Shared
     loads: tuple[Load, ...]
     allocation: Allocation
+    outside: tuple[str, ...]
 
     def share(self, batch: BatchId) -> Fraction:
         """What a batch carries of it, between 0 and 1."""
@@ -164,6 +166,7 @@ class _Taking:
         self.rows = [row for batch in self.batches for row in batch.rows]
         self.logs: dict[str, MeterLog] = {}
         self.clocks: dict[str, MeterLog] = {}
+        self.lines: tuple[Line, ...] | None = None
         self.problems: list[Problem] = []
 
     def inventory(self) -> Inventory:
@@ -182,6 +185,7 @@ class _Taking:
                 shared,
                 tuple(self._loads(shared)),
                 self._allocation(shared.key, shared.assets, dict(shared.submeters), machines),
+                tuple(line.id for line in self._lines(shared) if line.scope is Scope.MEMO_OUTSIDE),
             )
             for shared in self.basis.plan.shared
         )
@@ -258,15 +262,23 @@ class _Taking:
                 self.problems.append(Problem(f"shared {shared.id}", text))
             source = f"meter:{meter_id}" + "".join(f"-{item}" for item in behind)
             yield Load(source, Fraction(value), self._rate(meter_id), _any_estimated(amounts), _all_exact(amounts))
-        if shared.activities:
-            yield from self._documents(shared)
+        yield from self._documents(shared)
+
+    def _lines(self, shared: Shared) -> Iterator[Line]:
+        """The month's ledger lines of the documents that a load takes in."""
+        basis = self.basis
+        if shared.activities and self.lines is None:
+            month = f"{self.days[0]:%Y-%m}"
+            self.lines, _ = activity_lines(basis.site, basis.book, month, basis.factors, basis.as_of)
+        for line in self.lines or ():
+            if line.source.removeprefix("activity:") in shared.activities:
+                yield line
 
     def _documents(self, shared: Shared) -> Iterator[Load]:
         basis = self.basis
-        lines, _ = activity_lines(basis.site, basis.book, f"{self.days[0]:%Y-%m}", basis.factors, basis.as_of)
         gwp = basis.factors.known(basis.as_of).gwp(basis.plan.gwp)
-        for line in lines:
-            if line.source.removeprefix("activity:") not in shared.activities or line.scope is Scope.MEMO_OUTSIDE:
+        for line in self._lines(shared):
+            if line.scope is Scope.MEMO_OUTSIDE:
                 continue
             biogenic = line.scope is Scope.MEMO_BIOGENIC
             row = gwp.of(line.gas)

@@ -79,6 +79,10 @@ def _of_fuels(components: Sequence[Component]) -> Iterator[Note]:
 def _of_sharing(inventory: Inventory) -> Iterator[Note]:
     text = "scrap: its burden stays with the good output; materials are counted for good and scrap"
     yield Note("scrap", text, "废品负担由合格品承担；物料按合格与废品之和计")
+    outside = [line for pool in inventory.pools for line in pool.outside]
+    if outside:
+        text = f"gases outside the seven are left out: {', '.join(outside)}"
+        yield Note("outside", text, f"七种温室气体以外的气体未计入：{'、'.join(outside)}")
     plan = inventory.basis.plan
     if any(pool.unattributed for pool in inventory.pools):
         text = "a part of the shared loads is attributed to no batch; it is listed"

@@ -1,6 +1,7 @@
 """Signed releases: what is packaged, what a changed byte does, a site's own release."""
 
 import json
+import re
 import shutil
 import subprocess
 from datetime import date
@@ -191,3 +192,11 @@ def test_a_mistake_is_one_line_and_exit_code_2(options: list[str], said: str) ->
     assert done.exit_code == 2
     assert done.stderr.startswith(said)
     assert done.stderr.count("\n") == 1
+
+
+def test_the_readme_names_every_command_and_option() -> None:
+    page = (DATA / "README.md").read_text(encoding="utf-8")
+    for command in ("list", "show", "verify", "diff", "sign"):
+        assert f"shutan factors {command}" in page
+        shown = RUN.invoke(app, [command, "--help"], env={"COLUMNS": "300"}).stdout
+        assert set(re.findall(r"--[a-z][a-z-]+", shown)) - {"--help"} <= set(re.findall(r"--[a-z][a-z-]+", page))

@@ -1,9 +1,11 @@
 """A small factory by hand, in fractions; what is conserved; what is refused."""
 
+from datetime import date
 from fractions import Fraction
 
 import pytest
 
+from shutan_collector.activity.kinds import Refrigerant, RefrigerantMethod
 from shutan_collector.errors import FootprintError, RequestError, SeriesError
 from shutan_collector.factors.table import packaged_factors
 from shutan_collector.footprint.build import build_footprint
@@ -280,3 +282,44 @@ def test_an_intermediate_that_was_not_made_in_the_window_is_named() -> None:
     scrapped = (BATCHES[0], production("B1", "2025-06-02T13:00", "2025-06-02T15:00", 0, 50), BATCHES[2])
     with pytest.raises(FootprintError, match="product B: no good output of B from 2025-06-01 to 2025-06-30"):
         _made(plan=plan, productions=scrapped)
+
+
+def _top_up(gas: str, kg: str) -> Refrigerant:
+    zero = Fraction()
+    return Refrigerant(
+        key=gas, place=f"refrigerant.csv::{gas}", source="service", note="", gas=gas, equipment="chiller",
+        start=date(2025, 6, 1), end=date(2025, 6, 30), method=RefrigerantMethod.TOP_UP, opening_kg=zero,
+        bought_kg=zero, closing_kg=zero, recovered_kg=zero, topped_up_kg=Fraction(kg),
+    )  # fmt: skip
+
+
+def test_gases_of_documents_take_the_footprints_own_set_and_those_outside_the_seven_are_told() -> None:
+    plan = PLAN + '\n[[shared]]\nid = "cooling"\nactivities = ["refrigerant"]\nkey = "pieces"\n'
+    book = {"refrigerants": (_top_up("hfc-134a", "1.5"), _top_up("hcfc-22", "2"))}
+    found = _made(plan=plan, book=book)
+    (part,) = [part for part in found.components if part.id.startswith("shared/cooling/")]
+    assert found.inventory.basis.site.gwp == "AR5"
+    assert part.kg == Fraction("1.5") * 1530 * Fraction(100, 190)  # AR6; AR5 has 1300
+    (note,) = [note for note in found.notes if note.code == "outside"]
+    assert "refrigerant/hcfc-22" in note.en
+
+
+def test_what_stands_behind_a_meter_is_deducted() -> None:
+    entry = [(at("2025-06-01T00:00"), 0), (at("2025-07-01T00:00"), 2_000_000)]
+    plan = PLAN.replace('["m-air"]', '["m-entry"]\nminus = ["m-press"]')
+    found = _made(plan=plan, series={**SERIES, ("n1", "entry", "active_energy_import_wh"): entry})
+    part = next(part for part in found.components if part.id == "shared/air/meter:m-entry-m-press")
+    assert part.quantity == 2_000_000 - 1_050_000
+    less = [(t_ns, register // 2) for t_ns, register in entry]
+    with pytest.raises(FootprintError, match="shared air: m-entry counted less than the meters in minus: m-press"):
+        _made(plan=plan, series={**SERIES, ("n1", "entry", "active_energy_import_wh"): less})
+
+
+def test_the_order_of_rows_and_a_batch_in_two_rows_change_nothing() -> None:
+    halves = (
+        production("A1", "2025-06-02T08:00", "2025-06-02T10:00", 40, 5, key="a"),
+        production("A1", "2025-06-02T10:00", "2025-06-02T12:00", 50, 5, key="b"),
+    )
+    split = _made(productions=(*reversed(BATCHES[1:]), *reversed(halves)), suppliers=tuple(reversed(SUPPLIERS)))
+    assert {part.id: part.kg for part in split.components} == {part.id: part.kg for part in _made().components}
+    assert split.footprint_kg == _made().footprint_kg

@@ -157,7 +157,7 @@ def _components(footprint: Footprint) -> Table:
             _STAGES[part.stage], _both(part.name_zh, part.name), part.quantity, part.rate.unit, part.share * 100,
             part.rule, part.rate.kg_per_unit, part.kg,
             part.kg * 100 / total if total and not part.biogenic else None,
-            Both("一级", "primary") if part.primary else Both("次级", "secondary"),
+            None if part.biogenic else Both("一级", "primary") if part.primary else Both("次级", "secondary"),
         ), mark="生物源" if part.biogenic else "估算" if part.estimated else "暂用" if part.rate.provisional else "")
         for part in footprint.components
     )  # fmt: skip
