@@ -45,6 +45,7 @@ class CarrierUse:
     coefficient        in `coefficient_unit` (kgce/kWh); None if it is missing, or was not the same in all months
     tce                calorific (当量值); None = not computed, and `missing` says why
     tce_primary        electricity by primary equivalent (等价值), other carriers as tce; None = not stated
+    metered            counted by meters; else known by documents
     non_fossil         made from wind, sun or water on site
     """
 
@@ -63,6 +64,7 @@ class CarrierUse:
     tce: Fraction | None
     tce_primary: Fraction | None
     missing: Both | None
+    metered: bool
     electric: bool
     non_fossil: bool
 
@@ -166,6 +168,7 @@ def _metered(
         tce=None if lacking else kgce / _KG_PER_T,
         tce_primary=None,
         missing=lacking,
+        metered=True,
         electric=carrier in {Carrier.ELECTRICITY, Carrier.PV},
         non_fossil=pv,
     )
@@ -225,6 +228,7 @@ def _by_stock(month: MonthSummary, fuel: str, table: FactorTable) -> CarrierUse:
             tce=None,
             tce_primary=None,
             missing=None,
+            metered=False,
             electric=False,
             non_fossil=False,
         ),
@@ -255,6 +259,7 @@ def _heat(month: MonthSummary, table: FactorTable) -> CarrierUse:
             tce=None,
             tce_primary=None,
             missing=None,
+            metered=False,
             electric=False,
             non_fossil=False,
         ),

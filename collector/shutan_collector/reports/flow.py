@@ -2,7 +2,8 @@
 
 Drawn from the meter tree. A meter of generation and a consuming meter of the same asset make a conversion (a boiler:
 gas in, steam out; the difference is its loss). What a meter supplies and the meters behind it do not show is a band of
-its own, "unaccounted". Water and compressed air are media, not energy, and are left out.
+its own, "unaccounted". What only documents know, bought coal for example, goes straight to its use. Water and
+compressed air are media, not energy, and are left out.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from shutan_collector.accounting.summary import YearSummary
 from shutan_collector.reports.carriers import CARRIER_NAMES
 from shutan_collector.reports.coefficient import Missing, meter_coal
+from shutan_collector.reports.consumption import consumption
 from shutan_collector.reports.plots.sankey import Band, Node, draw_sankey
 from shutan_collector.reports.table import Both
 from shutan_collector.site.model import Carrier, Role
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from shutan_collector.accounting.summary import MonthSummary
     from shutan_collector.factors.table import FactorTable
+    from shutan_collector.reports.consumption import CarrierUse
     from shutan_collector.site.model import Meter, Site
 
 __all__ = ["STAGES", "EnergyFlow", "draw_flow", "energy_flow"]
@@ -75,7 +78,8 @@ def energy_flow(summary: MonthSummary | YearSummary, factors: FactorTable) -> En
                 amounts[meter.id] = amounts.get(meter.id, Fraction()) + tce
     for meter_id in left_out:
         amounts.pop(meter_id, None)
-    return _Builder(summary.site, amounts).build(sorted(left_out))
+    by_documents = [item for item in consumption(summary, factors).carriers if not item.metered and item.tce]
+    return _Builder(summary.site, amounts).build(sorted(left_out), by_documents)
 
 
 def draw_flow(flow: EnergyFlow, family: str) -> str:
@@ -107,13 +111,18 @@ class _Builder:
             if meter.role is Role.GENERATION and meter.carrier is not Carrier.PV and meter.asset
         }
 
-    def build(self, left_out: Iterable[str]) -> EnergyFlow:
-        """Everything, roots first."""
+    def build(self, left_out: Iterable[str], by_documents: Iterable[CarrierUse]) -> EnergyFlow:
+        """Everything, roots first; fuels and heat that only documents know go straight to their use."""
         for meter in self._known:
             if meter.role is Role.ENTRY:
                 self._entry(meter)
         for meter in self._made_by.values():
             self._converted(meter)
+        for item in by_documents:
+            bought, use = f"documents:{item.key}", f"documents:{item.key}:use"
+            self._nodes[bought] = Node(bought, item.name, _PURCHASE, item.key)
+            self._nodes[use] = Node(use, item.name, _END, item.key)
+            self._bands.append(Band(bought, use, item.tce or Fraction(), item.key))
         order = sorted(self._nodes.values(), key=lambda node: node.kind == _LOST)
         return EnergyFlow(tuple(order), tuple(self._bands), tuple(left_out), tuple(self._overdrawn))
 
@@ -122,6 +131,7 @@ class _Builder:
         self._node(meter.id, _name(meter), _PURCHASE, meter.carrier)
         behind = self._behind(meter)
         if not behind:
+            self._used_whole(meter.id, meter)
             return
         fed_in = [child for child in behind if child.role is Role.GENERATION]
         at, supply = meter.id, self._amounts[meter.id]
@@ -145,6 +155,15 @@ class _Builder:
         self._band(_conversion(made), made.id, amount, made.carrier)
         self._rest(_conversion(made), sum((band.amount for band in inputs), Fraction()) - amount, "loss", made)
         self._share_out(made, made.id, amount, self._behind(made))
+
+    def _used_whole(self, at: str, meter: Meter) -> None:
+        """Nothing is metered behind an entry: what it counts is one end use, or goes into the conversion beside it."""
+        if meter.asset in self._made_by:
+            self._use(at, meter)
+            return
+        use = f"{meter.id}:use"
+        self._node(use, _name(meter), _END, meter.carrier)
+        self._band(at, use, self._amounts[meter.id], meter.carrier)
 
     def _share_out(self, meter: Meter, at: str, supply: Fraction, behind: list[Meter]) -> None:
         if not behind:

@@ -1,13 +1,18 @@
 """Plots: well-formed SVG that repeats byte for byte, with what is missing or lost drawn as such."""
 
 import re
+from dataclasses import replace
+from datetime import date
 from fractions import Fraction
+from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shutan_collector.activity.kinds import ActivityBook, FuelMovement
+from shutan_collector.activity.rows import Direction
 from shutan_collector.factors.table import packaged_factors
 from shutan_collector.reports.flow import draw_flow, energy_flow
 from shutan_collector.reports.plots.bars import Layer, draw_bars
@@ -46,8 +51,9 @@ def test_thickness_of_a_band_is_in_proportion() -> None:
     bands = [Band("a", "b", Fraction(3), "electricity"), Band("a", "c", Fraction(1), "electricity")]
     svg = draw_sankey(nodes, bands, "tce", STAGES, FAMILY)
     heights = [float(item["height"]) for item in shapes(svg, "rect") if item.get("width") == "9"]
-    assert max(heights) == pytest.approx(300)
-    assert sorted({round(height) for height in heights}) == [75, 225, 300]
+    assert max(heights) == pytest.approx(430 - 15)  # the column's height less the gap between its two nodes
+    shares = sorted({round(height / max(heights), 3) for height in heights})
+    assert shares == [0.25, 0.75, 1.0]
 
 
 def test_a_band_over_several_stages_keeps_a_place_free_in_each() -> None:
@@ -128,3 +134,29 @@ def test_text_is_escaped_and_numbers_are_short() -> None:
     assert texts(svg) == ["<&>"]
     assert not re.search(r"\d\.\d{3}", svg)
     assert 'y="0"' in svg
+
+
+def test_many_end_uses_keep_their_room() -> None:
+    nodes = [Node("a", Both("a", ""), 0, "coal"), *(Node(f"b{at}", Both("b", ""), 3, "coal") for at in range(60))]
+    svg = draw_sankey(nodes, [Band("a", f"b{at}", Fraction(1), "coal") for at in range(60)], "tce", STAGES, FAMILY)
+    boxes = [item for item in shapes(svg, "rect") if item.get("width") == "9"]
+    right = max(float(item["x"]) for item in boxes)
+    places = sorted(float(item["y"]) for item in boxes if float(item["x"]) == right)
+    assert len(places) == 60
+    assert min(below - above for above, below in pairwise(places)) >= 15
+
+
+def test_bought_fuels_and_leaf_entries_reach_an_end_use() -> None:
+    summary = month("2025-06")
+    meters = tuple(replace(m, parent="") if m.id == "g-boiler" else m for m in summary.site.meters)
+    coal = FuelMovement(
+        key="1", fuel="raw_coal", day=date(2025, 6, 1), direction=Direction.PURCHASE, quantity=Fraction(10), unit="t"
+    )
+    flow = energy_flow(
+        replace(summary, site=replace(summary.site, meters=meters), book=ActivityBook(fuel_movements=(coal,))),
+        packaged_factors(),
+    )
+    ends = {band.source: band.target for band in flow.bands}
+    assert ends["g-entry"] == "g-entry:use"
+    assert ends["documents:raw_coal"] == "documents:raw_coal:use"
+    assert next(band.amount for band in flow.bands if band.source == "documents:raw_coal") == Fraction("7.143")

@@ -26,16 +26,16 @@ _NO_REGISTER: Final = NoData(Both("期初或期末无表底", "no register at an
 def meter_table(model: MonthlyModel) -> Table:
     """Register at start and end of every meter, and what passed."""
     columns = (
-        Column(Both("计量点", "meter"), width=24),
-        Column(Both("品种", "carrier"), width=12),
+        Column(Both("计量点", "meter"), width=22),
+        Column(Both("品种", "carrier"), width=11),
         Column(Both("类别", "role"), width=12),
         Column(Both("期初表底", "register at start"), places=0, width=15),
-        Column(Both("时刻", "at"), width=10),
+        Column(Both("时刻", "at"), width=13),
         Column(Both("期末表底", "register at end"), places=0, width=15),
-        Column(Both("时刻", "at"), width=10),
-        Column(Both("步长", "step"), width=5),
+        Column(Both("时刻", "at"), width=13),
+        Column(Both("步长", "step"), width=7),
         Column(Both("用量", "consumption"), places=3, width=14),
-        Column(Both("单位", "unit"), width=5),
+        Column(Both("单位", "unit"), width=7),
         Column(Both("完整率", "complete"), "%", 2, 9),
     )
     rows = tuple(

@@ -38,9 +38,10 @@ def draw_burndown(  # noqa: PLR0917 a drawing takes what is drawn, in the order 
     left_over = _left_over(used, budget)
     ends = [float(budget - forecast.high), float(budget - forecast.low)] if forecast else []
     lowest = min(0.0, *left_over, *ends)
-    up = nice_steps(float(budget))
     bottom = -lowest * 1.15 if lowest < 0 else 0.0
-    below = [-step for step in up[1:] if step <= bottom]
+    steps = nice_steps(max(float(budget), bottom))
+    up = steps[: next(at for at, step in enumerate(steps, start=1) if step >= float(budget) * 0.999)]
+    below = [-step for step in steps[1:] if step <= bottom]
     drawing = Drawing(*_SIZE, family)
     room = _SIZE[1] - _TOP - _BOTTOM
     scale = room / (up[-1] + bottom)

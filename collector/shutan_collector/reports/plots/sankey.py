@@ -22,7 +22,8 @@ _NODE_WIDTH: Final = 9.0
 _GAP: Final = 15.0  # room for a label of two lines beside a thin node
 _LEFT: Final = 8.0
 _RIGHT: Final = 138.0  # room for the labels of the last column
-_SCALE_HEIGHT: Final = 300.0
+_HEIGHT: Final = 430.0  # of the columns: with its title, the picture fits on a page under a table
+_LEAST: Final = 150.0  # left for the nodes themselves where there are many
 _THIN: Final = 0.8
 _LOST: Final = "lost"
 COLOURS: Final = {
@@ -80,8 +81,7 @@ def draw_sankey(nodes: Sequence[Node], bands: Sequence[Band], unit: str, stages:
     way_stations, legs = _legs(boxes, [band for band in bands if band.amount > 0])
     everything = [*boxes.values(), *way_stations]
     columns = [[box for box in everything if box.stage == stage] for stage in range(len(stages))]
-    total = max((sum(box.amount for box in column) for column in columns), default=1.0) or 1.0
-    scale = _SCALE_HEIGHT / total
+    scale = _scale(columns)
     height = max(_column_height(column, scale) for column in columns)
     for at, column in enumerate(columns):
         ordered = column if at == 0 else sorted(column, key=lambda box: round(_pull(box, legs), 1))
@@ -145,6 +145,18 @@ def _pull(box: _Box, legs: Sequence[_Leg]) -> float:
 def _passing(box: _Box, legs: Sequence[_Leg]) -> str:
     kind = next(leg.band.kind for leg in legs if leg.target is box)
     return COLOURS.get(kind, SOFT)
+
+
+def _scale(columns: Sequence[Sequence[_Box]]) -> float:
+    """Points per unit, so that the fullest column has the height of the picture, gaps included."""
+    gaps = _GAP * max((len(column) - 1 for column in columns), default=0)
+    height = max(_HEIGHT, gaps + _LEAST)
+    fits = [
+        (height - _GAP * (len(column) - 1)) / total
+        for column in columns
+        if (total := sum(box.amount for box in column)) > 0
+    ]
+    return min(fits, default=1.0)
 
 
 def _column_height(column: Sequence[_Box], scale: float) -> float:
