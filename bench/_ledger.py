@@ -15,19 +15,14 @@ if str(REPO / "tests") not in sys.path:
     sys.path.insert(0, str(REPO / "tests"))
 
 from shutan_collector.accounting.inputs import Places, open_basis  # noqa: E402 - the folder is known only now
-from shutan_collector.accounting.late import changed_days  # noqa: E402
 from shutan_collector.accounting.month import account_month  # noqa: E402
 from shutan_collector.evidence.bundle import export  # noqa: E402
 from shutan_collector.evidence.keys import SiteKey, create_key  # noqa: E402
-from shutan_collector.ledger.closing import (  # noqa: E402
-    claimed_elsewhere,
-    close_month,
-    close_year,
-    current,
-    restate_month,
-)
+from shutan_collector.ledger.closing import accept_proposal, claimed_elsewhere, close_month, close_year  # noqa: E402
 from shutan_collector.ledger.entries import now  # noqa: E402
+from shutan_collector.ledger.operations import find_late  # noqa: E402
 from shutan_collector.ledger.store import Ledger, open_ledger  # noqa: E402
+from shutan_collector.series import open_reader  # noqa: E402
 from support.year import store_readings  # noqa: E402
 
 START = date(2025, 1, 1)
@@ -71,21 +66,15 @@ def run(folder: Path, ledger: Ledger, key: SiteKey, periods: list[str]) -> dict[
     return spent
 
 
-def late_day(folder: Path, ledger: Ledger, periods: list[str]) -> tuple[float, int]:
-    """Seconds from a late day in the store to the restated month, and how many days differed."""
+def late_day(folder: Path, ledger: Ledger) -> tuple[float, int]:
+    """Seconds from a late day in the store to the restated month, looking at every closed month; days that differed."""
     store_readings([folder / "late.csv"], folder / "series.db")
     begin, found = time.perf_counter(), 0
-    with open_basis(places(folder), periods[-1]) as basis:
-        for month in periods:
-            documents = current(ledger, month)
-            changed = changed_days(basis.site, documents, basis.reader)
-            if not changed:
-                continue
-            found += len(changed)
-            claimed = claimed_elsewhere(ledger, month)
-            touched = {day.meter for day in changed}
-            again = account_month(basis, month, claimed=claimed, base=documents, touched=touched)
-            restate_month(ledger, again, AUTHOR, "late readings", now())
+    with open_reader(f"sqlite:{folder / 'series.db'}") as reader:
+        for late in list(find_late(ledger, reader, now())):
+            found += len(late.days)
+            if late.proposal is not None:
+                accept_proposal(ledger, late.proposal.seq, AUTHOR, "late readings", now())
     return time.perf_counter() - begin, found
 
 
@@ -98,7 +87,7 @@ def main() -> None:
         spent = run(folder, ledger, key, periods)
         seconds = time.perf_counter() - begin
         rss_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
-        late, days = late_day(folder, ledger, periods)
+        late, days = late_day(folder, ledger)
         entries = ledger.head().seq
     figures = {"seconds": round(seconds, 2)} | {f"{name}_seconds": round(value, 2) for name, value in spent.items()}
     figures |= {

@@ -8,6 +8,8 @@ import pytest
 
 from shutan_collector.activity.book import load_activities
 from shutan_collector.activity.kinds import ActivityBook, Bill, Certificate
+from shutan_collector.control.actuals import Basis
+from shutan_collector.control.budget import load_budget
 from shutan_collector.energy.source import measure_meter
 from shutan_collector.periods import Kind
 from shutan_collector.series import open_reader
@@ -92,6 +94,12 @@ def test_the_activities_are_read_without_a_complaint(year: Year, site: Site) -> 
 
 def _billed_kwh(book: ActivityBook) -> int:
     return sum(int(row.energy_kwh) for row in book if isinstance(row, Bill))
+
+
+def test_the_budget_is_read_without_a_complaint(year: Year) -> None:
+    budget = load_budget(year.folder / "budget.toml")
+    assert [line.basis for line in budget.lines] == [Basis.TOTAL, Basis.PRODUCT]
+    assert budget.year == START.year
 
 
 def test_certificates_never_hold_more_than_what_is_bought(year: Year, site: Site) -> None:

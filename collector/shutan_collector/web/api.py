@@ -15,7 +15,7 @@ import anyio.to_thread
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from shutan_collector.web import models
+from shutan_collector.web import line_models, models
 from shutan_collector.web.guard import Guard
 from shutan_collector.web.periods import energy, period_detail, period_list
 from shutan_collector.web.problems import MEDIA_TYPE, handle_problems
@@ -154,14 +154,14 @@ def _add_periods(app: FastAPI, answers: _Answers) -> None:
 
 
 def _add_lines(app: FastAPI, answers: _Answers) -> None:
-    @app.get("/periods/{period}/lines", response_model=models.LineList)
+    @app.get("/periods/{period}/lines", response_model=line_models.LineList)
     async def lines(
         request: Request, period: str, source: Text = None, offset: Offset = 0, limit: Limit = _USUAL_PER_PAGE
     ) -> Response:
         """Lines of a closed month, of all sources or of one ("meter:m-entry", "market:residual")."""
         return await answers.give(request, lambda at: line_list(at, period, source, offset, limit))
 
-    @app.get("/periods/{period}/lines/{line_id:path}/trace", response_model=models.Trace)
+    @app.get("/periods/{period}/lines/{line_id:path}/trace", response_model=line_models.Trace)
     async def line_trace(request: Request, period: str, line_id: str) -> Response:
         """One line down to registers or documents, factor rows and formula."""
         return await answers.give(request, lambda at: trace(at, period, line_id))
@@ -177,12 +177,12 @@ def _add_factors(app: FastAPI, release: Release) -> None:
         region: Text = None,
         offset: Offset = 0,
         limit: Limit = _USUAL_PER_PAGE,
-    ) -> models.FactorList:
+    ) -> line_models.FactorList:
         """Rows of the factor release that the service was started with."""
         return factor_list(release, category=category, subject=subject, region=region, offset=offset, limit=limit)
 
     @app.get("/factors/{factor_id}")
-    async def factor(factor_id: str) -> models.FactorItem:
+    async def factor(factor_id: str) -> line_models.FactorItem:
         """One row by id."""
         return factor_item(release, factor_id)
 
@@ -195,7 +195,7 @@ def _add_ledger(app: FastAPI, answers: _Answers) -> None:
         """Number and hash of the last entry: what reports and labels print."""
         return await answers.give(request, lambda at: at.mark)
 
-    @app.get("/ledger/entries", response_model=models.EntryList)
+    @app.get("/ledger/entries", response_model=line_models.EntryList)
     async def entries(
         request: Request,
         kind: Text = None,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "CategoryTotal",
@@ -16,18 +16,11 @@ __all__ = [
     "EmissionList",
     "EnergyItem",
     "EnergyList",
-    "EntryItem",
-    "EntryList",
-    "FactorItem",
-    "FactorList",
-    "FlowTrace",
-    "FormulaItem",
+    "EnergyTotal",
     "Hour",
-    "InputItem",
     "LedgerHead",
-    "LineItem",
-    "LineList",
     "Marks",
+    "Model",
     "MonthItem",
     "PeriodDetail",
     "PeriodItem",
@@ -37,20 +30,19 @@ __all__ = [
     "ScopeTotal",
     "Service",
     "SourceTotal",
-    "Step",
     "Totals",
-    "Trace",
     "UnvaluedItem",
-    "UsedFactor",
     "Version",
 ]
 
 
-class _Model(BaseModel):
+class Model(BaseModel):
+    """What all answers have in common: frozen, and no field beside the stated ones."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Problem(_Model):
+class Problem(Model):
     """What is wrong with a request (RFC 9457)."""
 
     type: str = "about:blank"
@@ -59,14 +51,14 @@ class Problem(_Model):
     detail: str
 
 
-class LedgerHead(_Model):
+class LedgerHead(Model):
     """The end of the chain: number and hash of the last entry; 0 and 64 zeros of an empty ledger."""
 
     seq: int
     hash: str
 
 
-class Service(_Model):
+class Service(Model):
     """What answers here."""
 
     service: str = "shutan api"
@@ -77,14 +69,14 @@ class Service(_Model):
     head: LedgerHead
 
 
-class Marks(_Model):
+class Marks(Model):
     """What stands beside every figure of a period. provisional 暂用: an earlier year's factor was used."""
 
     complete: bool
     provisional: bool
 
 
-class PeriodItem(_Model):
+class PeriodItem(Model):
     """Where a period stands. version: 0 while open; stale: months restated since their year was closed."""
 
     period: str
@@ -98,7 +90,7 @@ class PeriodItem(_Model):
     stale: tuple[str, ...] = ()
 
 
-class PeriodList(_Model):
+class PeriodList(Model):
     """A page of closed periods."""
 
     head: LedgerHead
@@ -108,7 +100,7 @@ class PeriodList(_Model):
     periods: tuple[PeriodItem, ...]
 
 
-class ScopeTotal(_Model):
+class ScopeTotal(Model):
     """Sum of a scope, grams of CO2 equivalent; memo items 备注项 are in no total."""
 
     scope: str
@@ -116,7 +108,7 @@ class ScopeTotal(_Model):
     co2e_g: int
 
 
-class SourceTotal(_Model):
+class SourceTotal(Model):
     """Sum of a source in a scope."""
 
     source: str
@@ -124,7 +116,7 @@ class SourceTotal(_Model):
     co2e_g: int
 
 
-class CategoryTotal(_Model):
+class CategoryTotal(Model):
     """Sum of a gas in a category and scope."""
 
     scope: str
@@ -134,7 +126,7 @@ class CategoryTotal(_Model):
     co2e_g: int
 
 
-class EnergyTotal(_Model):
+class EnergyTotal(Model):
     """What passed a meter, in its step; state: complete, estimated 估算, inexact, gaps."""
 
     meter: str
@@ -143,7 +135,7 @@ class EnergyTotal(_Model):
     state: str
 
 
-class Totals(_Model):
+class Totals(Model):
     """Sums of a period's lines and flows."""
 
     by_scope: tuple[ScopeTotal, ...]
@@ -152,7 +144,7 @@ class Totals(_Model):
     energy: tuple[EnergyTotal, ...]
 
 
-class Version(_Model):
+class Version(Model):
     """One closing or restatement."""
 
     version: int
@@ -164,7 +156,7 @@ class Version(_Model):
     restates: int | None
 
 
-class MonthItem(_Model):
+class MonthItem(Model):
     """A month that a year was summed from."""
 
     period: str
@@ -172,7 +164,7 @@ class MonthItem(_Model):
     entry: int
 
 
-class DocumentReference(_Model):
+class DocumentReference(Model):
     """A document of a closed month: the entry that holds it and the hash of its canonical bytes."""
 
     name: str
@@ -190,7 +182,7 @@ class PeriodDetail(PeriodItem):
     documents: tuple[DocumentReference, ...]
 
 
-class EmissionItem(_Model):
+class EmissionItem(Model):
     """Sum of the lines of one source, scope, category and gas."""
 
     source: str
@@ -203,7 +195,7 @@ class EmissionItem(_Model):
     estimated: bool
 
 
-class UnvaluedItem(_Model):
+class UnvaluedItem(Model):
     """Activity that no line could hold."""
 
     source: str
@@ -214,7 +206,7 @@ class UnvaluedItem(_Model):
     reason: str
 
 
-class EmissionList(_Model):
+class EmissionList(Model):
     """Emissions of a closed period."""
 
     period: str
@@ -225,7 +217,7 @@ class EmissionList(_Model):
     unvalued: tuple[UnvaluedItem, ...]
 
 
-class ReadingItem(_Model):
+class ReadingItem(Model):
     """One register reading with its instrument."""
 
     source: str
@@ -234,7 +226,7 @@ class ReadingItem(_Model):
     register_value: int = Field(serialization_alias="register")
 
 
-class Hour(_Model):
+class Hour(Model):
     """One hour of a meter; value is null where a boundary has no reading."""
 
     start_ns: int
@@ -242,7 +234,7 @@ class Hour(_Model):
     value: int | None
 
 
-class EnergyItem(_Model):
+class EnergyItem(Model):
     """One meter over a period; hours only where one meter and a month were asked for."""
 
     meter: str
@@ -263,169 +255,10 @@ class EnergyItem(_Model):
     hours: tuple[Hour, ...] | None = None
 
 
-class EnergyList(_Model):
+class EnergyList(Model):
     """Consumption by meter."""
 
     period: str
     version: int
     head: LedgerHead
     meters: tuple[EnergyItem, ...]
-
-
-class InputItem(_Model):
-    """A quantity that a formula used and that is no factor row."""
-
-    name: str
-    value: str
-    unit: str
-
-
-class LineItem(_Model):
-    """One line of the ledger 台账. marks: provisional 暂用, estimated 估算, inexact."""
-
-    id: str
-    source: str
-    scope: str
-    category: str
-    gas: str
-    start_ns: int
-    end_ns: int
-    start: str
-    end: str
-    inputs: tuple[InputItem, ...]
-    factors: tuple[tuple[str, str], ...]
-    formula: str
-    flow: int | None
-    activities: tuple[str, ...]
-    marks: tuple[str, ...]
-    gas_g: int
-    co2e_g: int
-
-
-class LineList(_Model):
-    """A page of a month's lines."""
-
-    period: str
-    version: int
-    head: LedgerHead
-    total: int
-    offset: int
-    limit: int
-    lines: tuple[LineItem, ...]
-
-
-class Step(_Model):
-    """What was counted from one reading to the next: a run, or a break such as a rollover or a swap."""
-
-    kind: str
-    counted: int
-    exact: bool
-
-
-class FlowTrace(_Model):
-    """The registers that a metered line rests on.
-
-    value      what passed, in `unit`; the sum of the steps unless a boundary was interpolated
-    readings   every reading from the one before the start to the one after the end; steps lie between neighbours
-    estimated  a boundary was interpolated 估算 between two readings
-    """
-
-    meter: str
-    name: str
-    name_zh: str
-    unit: str
-    start_ns: int
-    end_ns: int
-    value: int
-    present: int
-    expected: int | None
-    estimated: bool
-    readings: tuple[ReadingItem, ...]
-    steps: tuple[Step, ...]
-    instruments: tuple[dict[str, JsonValue], ...]
-
-
-class FactorItem(_Model):
-    """A row of the factor table; value is the decimal as printed, dates are inclusive, "" = open."""
-
-    id: str
-    category: str
-    subject: str
-    name_zh: str
-    name_en: str
-    parameter: str
-    value: str
-    unit: str
-    valid_from: str
-    valid_to: str
-    known_from: str
-    region: str
-    source: str
-    confidence: str
-
-
-class UsedFactor(_Model):
-    """A factor row in the role that a formula gives it."""
-
-    role: str
-    factor: FactorItem
-
-
-class FormulaItem(_Model):
-    """A formula with its version."""
-
-    name: str
-    text_en: str
-    text_zh: str
-    source: str
-
-
-class Trace(_Model):
-    """A line opened down to registers or documents, factor rows and formula.
-
-    exact_kg   CO2 equivalent before the one rounding to grams, as exact text; null where this program no longer knows
-               the version of the formula
-    """
-
-    period: str
-    version: int
-    entry: int
-    head: LedgerHead
-    line: LineItem
-    flow: FlowTrace | None
-    activities: tuple[dict[str, JsonValue], ...]
-    factors: tuple[UsedFactor, ...]
-    formula: FormulaItem
-    exact_kg: str | None
-
-
-class FactorList(_Model):
-    """A page of factor rows."""
-
-    release: str
-    total: int
-    offset: int
-    limit: int
-    factors: tuple[FactorItem, ...]
-
-
-class EntryItem(_Model):
-    """The header of a ledger entry; hash is SHA-256 over the canonical JSON of the other fields."""
-
-    seq: int
-    at: str
-    author: str
-    kind: str
-    key: str
-    period: str
-    body_sha256: str
-    previous: str
-    hash: str
-
-
-class EntryList(_Model):
-    """A page of the chain; next: ask again with after=next, null at the end."""
-
-    head: LedgerHead
-    next: int | None
-    entries: tuple[EntryItem, ...]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from shutan_collector.accounting.reference import factor_row
 from shutan_collector.errors import FactorError
-from shutan_collector.web import models
+from shutan_collector.web import line_models
 from shutan_collector.web.problems import ProblemError
 
 if TYPE_CHECKING:
@@ -21,11 +21,11 @@ __all__ = ["entry_list", "factor_item", "factor_list"]
 
 def factor_list(
     release: Release, *, category: str | None, subject: str | None, region: str | None, offset: int, limit: int
-) -> models.FactorList:
+) -> line_models.FactorList:
     """A page of the rows of a release, in file order."""
     wanted = ((category, "category"), (subject, "subject"), (region, "region"))
     rows = [row for row in release.table if all(value is None or getattr(row, name) == value for value, name in wanted)]
-    return models.FactorList(
+    return line_models.FactorList(
         release=release.name,
         total=len(rows),
         offset=offset,
@@ -34,7 +34,7 @@ def factor_list(
     )
 
 
-def factor_item(release: Release, factor_id: str) -> models.FactorItem:
+def factor_item(release: Release, factor_id: str) -> line_models.FactorItem:
     """One row by id."""
     try:
         return _factor(release.table.by_id(factor_id))
@@ -42,15 +42,17 @@ def factor_item(release: Release, factor_id: str) -> models.FactorItem:
         raise ProblemError(HTTPStatus.NOT_FOUND, str(error)) from error
 
 
-def entry_list(snapshot: Snapshot, *, kind: str | None, period: str | None, after: int, limit: int) -> models.EntryList:
+def entry_list(
+    snapshot: Snapshot, *, kind: str | None, period: str | None, after: int, limit: int
+) -> line_models.EntryList:
     """A page of the chain."""
     headers = snapshot.ledger.headers(kind=kind, period=period, after=after)
     page = list(islice(headers, limit + 1))
-    return models.EntryList(
+    return line_models.EntryList(
         head=snapshot.mark,
         next=page[limit - 1].seq if len(page) > limit else None,
         entries=tuple(
-            models.EntryItem(
+            line_models.EntryItem(
                 seq=item.seq,
                 at=item.at,
                 author=item.author,
@@ -66,5 +68,5 @@ def entry_list(snapshot: Snapshot, *, kind: str | None, period: str | None, afte
     )
 
 
-def _factor(row: Factor) -> models.FactorItem:
-    return models.FactorItem.model_validate(factor_row(row))
+def _factor(row: Factor) -> line_models.FactorItem:
+    return line_models.FactorItem.model_validate(factor_row(row))

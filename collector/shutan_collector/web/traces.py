@@ -12,7 +12,7 @@ from shutan_collector.carbon.lines import Input
 from shutan_collector.exact import exact_text, from_text
 from shutan_collector.factors.table import factor_of_row
 from shutan_collector.periods import iso
-from shutan_collector.web import models
+from shutan_collector.web import line_models, models
 from shutan_collector.web.emissions import merged
 from shutan_collector.web.periods import closings_of
 from shutan_collector.web.problems import ProblemError
@@ -45,7 +45,7 @@ def emission_list(snapshot: Snapshot, period: str) -> models.EmissionList:
     )
 
 
-def line_list(snapshot: Snapshot, period: str, source: str | None, offset: int, limit: int) -> models.LineList:
+def line_list(snapshot: Snapshot, period: str, source: str | None, offset: int, limit: int) -> line_models.LineList:
     """A page of a month's lines, document by document in the order of the close; source: of this one only."""
     close = snapshot.month(period)
     zone = _zone(snapshot, close)
@@ -60,7 +60,7 @@ def line_list(snapshot: Snapshot, period: str, source: str | None, offset: int, 
         total += len(found)
     if source is not None and not total:
         raise ProblemError(HTTPStatus.NOT_FOUND, f"period {period} has no lines of source {source!r}")
-    return models.LineList(
+    return line_models.LineList(
         period=period,
         version=close.version,
         head=snapshot.mark,
@@ -71,7 +71,7 @@ def line_list(snapshot: Snapshot, period: str, source: str | None, offset: int, 
     )
 
 
-def trace(snapshot: Snapshot, period: str, line_id: str) -> models.Trace:
+def trace(snapshot: Snapshot, period: str, line_id: str) -> line_models.Trace:
     """One line with everything it rests on."""
     close = snapshot.month(period)
     row, reference = _find(snapshot, close, line_id)
@@ -80,10 +80,10 @@ def trace(snapshot: Snapshot, period: str, line_id: str) -> models.Trace:
     formulas = {str(item["name"]): item for item in _rows(snapshot, close, "formulas")}
     line = _line(row, zone)
     used = tuple(
-        models.UsedFactor(role=role, factor=models.FactorItem.model_validate(factors[factor_id]))
+        line_models.UsedFactor(role=role, factor=line_models.FactorItem.model_validate(factors[factor_id]))
         for role, factor_id in line.factors
     )
-    return models.Trace(
+    return line_models.Trace(
         period=period,
         version=close.version,
         entry=reference.seq,
@@ -92,7 +92,7 @@ def trace(snapshot: Snapshot, period: str, line_id: str) -> models.Trace:
         flow=_flow(snapshot, close, line, zone) if line.flow is not None else None,
         activities=tuple(_activity(snapshot, close, name) for name in line.activities),
         factors=used,
-        formula=models.FormulaItem.model_validate(formulas[line.formula]),
+        formula=line_models.FormulaItem.model_validate(formulas[line.formula]),
         exact_kg=_exact_kg(line, factors),
     )
 
@@ -125,10 +125,10 @@ def _rows(snapshot: Snapshot, close: Close, name: str) -> Sequence[JsonObject]:
     return cast("Sequence[JsonObject]", body["rows"]) if body else ()
 
 
-def _line(row: JsonObject, zone: ZoneInfo) -> models.LineItem:
+def _line(row: JsonObject, zone: ZoneInfo) -> line_models.LineItem:
     start_ns, end_ns = cast("int", row["start_ns"]), cast("int", row["end_ns"])
     inputs = cast("Sequence[tuple[str, str, str]]", row["inputs"])
-    return models.LineItem.model_validate(
+    return line_models.LineItem.model_validate(
         {
             **row,
             "start": iso(start_ns, zone),
@@ -138,7 +138,7 @@ def _line(row: JsonObject, zone: ZoneInfo) -> models.LineItem:
     )
 
 
-def _flow(snapshot: Snapshot, close: Close, line: models.LineItem, zone: ZoneInfo) -> models.FlowTrace:
+def _flow(snapshot: Snapshot, close: Close, line: line_models.LineItem, zone: ZoneInfo) -> line_models.FlowTrace:
     meter = line.source.partition(":")[2]
     body = snapshot.document(close, f"readings/{meter}")
     if body is None or line.flow is None:
@@ -151,7 +151,7 @@ def _flow(snapshot: Snapshot, close: Close, line: models.LineItem, zone: ZoneInf
         cast("Sequence[int]", body[name])[low : high + 1] for name in ("t_ns", "register", "instrument")
     )
     readings = tuple(zip(times, registers, numbers, strict=True))
-    return models.FlowTrace(
+    return line_models.FlowTrace(
         meter=meter,
         name=str(body["name"]),
         name_zh=str(body["name_zh"]),
@@ -173,17 +173,17 @@ def _flow(snapshot: Snapshot, close: Close, line: models.LineItem, zone: ZoneInf
     )
 
 
-def _steps(registers: Sequence[int], first: int, body: JsonObject) -> tuple[models.Step, ...]:
+def _steps(registers: Sequence[int], first: int, body: JsonObject) -> tuple[line_models.Step, ...]:
     """What was counted between neighbouring readings; the break table says where a register did not simply rise."""
     breaks = {cast("int", cut["at"]): cut for cut in cast("Sequence[Mapping[str, Json]]", body["breaks"])}
-    steps: list[models.Step] = []
+    steps: list[line_models.Step] = []
     for number, (left, right) in enumerate(pairwise(registers), start=first + 1):
         cut = breaks.get(number)
         if cut is None:
-            steps.append(models.Step(kind="run", counted=right - left, exact=True))
+            steps.append(line_models.Step(kind="run", counted=right - left, exact=True))
         else:
             counted = cast("int", cut["counted"])
-            steps.append(models.Step(kind=str(cut["kind"]), counted=counted, exact=bool(cut["exact"])))
+            steps.append(line_models.Step(kind=str(cut["kind"]), counted=counted, exact=bool(cut["exact"])))
     return tuple(steps)
 
 
@@ -195,7 +195,7 @@ def _activity(snapshot: Snapshot, close: Close, reference: str) -> dict[str, Jso
     raise ProblemError(HTTPStatus.NOT_FOUND, f"period {close.period} has no activity {reference!r}")
 
 
-def _exact_kg(line: models.LineItem, factors: Mapping[str, JsonObject]) -> str | None:
+def _exact_kg(line: line_models.LineItem, factors: Mapping[str, JsonObject]) -> str | None:
     """CO2 equivalent in kilograms as the formula gives it, before the rounding."""
     if line.formula not in FORMULAS:
         return None

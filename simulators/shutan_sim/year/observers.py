@@ -34,5 +34,5 @@ class Observers:
             found[band], self._carry[band] = divmod(self._carry.get(band, 0) + energy, UNITS)
         self.bought_wh[day] = found
         self.demand_w[day] = max(bought) // 15
-        names = ("grid_export", "pv", "gas", "steam", "dist_1", "dist_2", "bottling", "boiler_aux")
+        names = ("gas", "steam", "steam_bought", "dist_1", "dist_2", "bottling")
         self.daily[day] = {name: sum(channels[name]) // UNITS for name in names}

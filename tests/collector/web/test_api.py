@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -287,3 +288,11 @@ def test_the_service_says_what_it_is(client: ApiClient, site: Site) -> None:
     found = get(client, "/")
     assert (found["site"], found["name_zh"]) == (site.id, site.name_zh)
     assert client.get("/").headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_page_about_the_api_names_its_paths(client: ApiClient, repo: Path) -> None:
+    text = (repo / "docs" / "api.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `/")]
+    named = {path for row in rows for path in re.findall(r"`(/[^`]*)`", row)}
+    assert named == {*get(client, "/openapi.json")["paths"], "/openapi.json"}
+    assert f"at most {MOST_PER_PAGE} items" in text
