@@ -114,7 +114,7 @@ def test_a_second_writer_waits_for_the_first(url: str) -> None:
 def test_a_kill_inside_an_append_leaves_whole_transactions(url: str) -> None:
     """Killed with rows of the transaction already handed to the database: what was said to be done stays, no more."""
     for number in range(KILLS):
-        with writer(url, f"w{number}", 2, RECORDS, number * RECORDS // KILLS + 3) as process:
+        with writer(url, f"w{number}", 2, RECORDS, (number * RECORDS + RECORDS // 2) // KILLS) as process:
             process.start()
             assert process.read() == "done 0"
             assert process.read() == "inside"
