@@ -16,14 +16,16 @@ __all__ = ["Allocation", "allocate"]
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """Weights of batches by one key.
+    """Weights of batches by one key, and their shares.
 
     weights   (product, batch) and its weight in `unit`, in the order of the batches
+    shares    of the same batches in the same order; all 0 where no batch has a weight and the load stays with nobody
     """
 
     key: Key
     unit: str
     weights: tuple[tuple[tuple[str, str], Fraction], ...]
+    shares: tuple[Fraction, ...]
 
     @property
     def total(self) -> Fraction:
@@ -31,16 +33,18 @@ class Allocation:
         return sum((weight for _, weight in self.weights), Fraction())
 
     def share(self, batch: tuple[str, str]) -> Fraction:
-        """Share of one batch; 0 where it has no part, or where nobody has."""
-        total = self.total
-        return Fraction(dict(self.weights).get(batch, 0)) / total if total else Fraction()
+        """Share of one batch; 0 where it has no part."""
+        found = (share for (at, _), share in zip(self.weights, self.shares, strict=True) if at == batch)
+        return next(found, Fraction())
 
     @property
     def attributed(self) -> Fraction:
-        """Sum of all shares: 1, or 0 where no batch has a weight and the load stays with nobody."""
-        return sum((self.share(batch) for batch, _ in self.weights), Fraction())
+        """Sum of all shares: exactly 1, or 0."""
+        return sum(self.shares, Fraction())
 
 
 def allocate(key: Key, unit: str, weights: Mapping[tuple[str, str], Fraction]) -> Allocation:
     """An allocation over batches; weights are not negative."""
-    return Allocation(key, unit, tuple(weights.items()))
+    total = sum(weights.values(), Fraction())
+    shares = tuple(weight / total if total else Fraction() for weight in weights.values())
+    return Allocation(key, unit, tuple(weights.items()), shares)

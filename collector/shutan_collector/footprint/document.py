@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from shutan_collector.exact import exact_text
+from shutan_collector.footprint.result import Stage
 from shutan_collector.ledger.canonical import canonical, sha256_hex
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def to_document(footprint: Footprint) -> JsonObject:
         "idle": [{"asset": asset, **_allocation(allocation)} for asset, allocation in inventory.idle],
         "shared": _shared(inventory),
         "meters": [_meter(footprint, log) for log in inventory.logs],
+        "supplier_inputs": _suppliers(footprint),
         "factors": _factors(footprint),
         "notes": [[note.code, note.en, note.zh] for note in footprint.notes],
         "cut_off": list(product.cut_off),
@@ -171,7 +173,8 @@ def _allocation(allocation: Allocation) -> JsonObject:
         "key": allocation.key.value,
         "unit": allocation.unit,
         "weights": [
-            [*batch, exact_text(weight), exact_text(allocation.share(batch))] for batch, weight in allocation.weights
+            [*batch, exact_text(weight), exact_text(share)]
+            for (batch, weight), share in zip(allocation.weights, allocation.shares, strict=True)
         ],
     }
 
@@ -209,6 +212,28 @@ def _meter(footprint: Footprint, log: MeterLog) -> JsonObject:
         "breaks": [[order[cut.index], cut.kind.value, cut.counted, cut.exact] for cut in cuts],
         "instants": [[instant.t_ns, order[instant.low], order[instant.high]] for instant in log.instants],
     }
+
+
+def _suppliers(footprint: Footprint) -> list[JsonObject]:
+    """Supplier data that components rest on, with all that is known of their quality."""
+    used = {ref for part in footprint.components if part.stage is Stage.SUPPLIER for ref in part.activities}
+    return [
+        {
+            "key": row.key,
+            "material": row.material,
+            "quantity_per_unit": exact_text(row.quantity_per_unit),
+            "unit": row.unit,
+            "kg_co2e_per_unit": exact_text(row.kg_co2e_per_unit),
+            "geography": row.geography,
+            "year": row.year,
+            "primary": row.primary,
+            "uncertainty_pct": None if row.uncertainty_pct is None else exact_text(row.uncertainty_pct),
+            "source": row.source,
+            "place": row.place,
+        }
+        for row in footprint.inventory.basis.book.supplier_inputs
+        if row.ref in used
+    ]
 
 
 def _factors(footprint: Footprint) -> list[JsonObject]:
