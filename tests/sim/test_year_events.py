@@ -151,6 +151,7 @@ def test_ct_change_raises_the_primary_register_at_the_same_display(folder: Path,
     )
     registers = [int(line.split(" = ")[1]) for line in text.splitlines() if "_register" in line]
     assert event["meters"] == ["m-bottling"]
+    assert len({line for line in text.splitlines() if line.startswith(("serial", "device"))}) == 2
     assert registers[0] * 40 == registers[1] * 30
 
 

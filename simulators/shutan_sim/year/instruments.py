@@ -72,8 +72,6 @@ class Instrument:
             self._begin(self.spec.ratio, 0)
         elif change.kind is Kind.CT_CHANGE:
             self._ct = change.ct
-            # The same instrument, but sealed anew with other transformers: the record names the assembly.
-            self._serial = f"{self._serial}-CT{change.ct[0]}"
             self._begin(change.ct[0] // change.ct[1], steps % self.spec.span)
             self._install(change, before)
         elif change.kind is Kind.SWAP:
