@@ -29,6 +29,7 @@ _WIDTH: Final = 360
 _HEIGHT: Final = 200
 _QR: Final = 132
 _GROUP: Final = 8
+_FIRST_WIDE: Final = 0x2E80  # from here on characters are as wide as they are high
 _DIGITS: Final = 4
 _MOST_PLACES: Final = 9
 
@@ -96,7 +97,13 @@ def _declared(footprint: Footprint) -> str:
 
 
 def _text(x: int, y: int, size: int, weight: str, text: str) -> str:
-    return f'<text x="{x}" y="{y}" font-size="{size}" font-weight="{weight}">{escape(text)}</text>'
+    """A line that keeps off the QR code: a long one is set smaller. An em is 100; Chinese takes it all, Latin 58."""
+    room = _WIDTH - x - (_QR + 16 if y < _QR + 12 else 8)
+    width = sum(100 if ord(char) >= _FIRST_WIDE else 58 for char in text)
+    tenths = min(10 * size, 1000 * room // max(width, 1))
+    return (
+        f'<text x="{x}" y="{y}" font-size="{tenths // 10}.{tenths % 10}" font-weight="{weight}">{escape(text)}</text>'
+    )
 
 
 def _grouped(digits: str) -> str:

@@ -174,6 +174,17 @@ def test_the_label_points_to_the_evidence() -> None:
     assert svg == label_svg(found, digest, LedgerMark(412, "ab" * 32, "cd" * 32))
 
 
+def test_a_long_name_keeps_off_the_code() -> None:
+    plan = PLAN.replace('"1 piece"', f'"{"a very long declared unit " * 4}"')
+    found = build_footprint(basis(plan=plan), "A", "A1", RELEASE)
+    sizes = [
+        (len(text.text or ""), Fraction(text.get("font-size", "")))
+        for text in ET.fromstring(label_svg(found, "ab" * 32)).iter("{http://www.w3.org/2000/svg}text")  # noqa: S314 - the project's own text
+    ]
+    (long,) = [size for length, size in sizes if length > 100 and size < 5]
+    assert 0 < long < 4
+
+
 def test_the_code_of_the_label_is_that_text() -> None:
     found = build_footprint(basis(), "A", "A1", RELEASE)
     _, digest = to_bytes(found)
