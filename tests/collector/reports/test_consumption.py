@@ -8,7 +8,14 @@ from fractions import Fraction
 import pytest
 
 from shutan_collector.accounting.summary import MonthSummary, YearSummary
-from shutan_collector.activity.kinds import ActivityBook, FuelMovement, FuelQuality, HeatPurchase
+from shutan_collector.activity.kinds import (
+    ActivityBook,
+    Certificate,
+    FuelMovement,
+    FuelQuality,
+    GreenPower,
+    HeatPurchase,
+)
 from shutan_collector.activity.rows import Direction, HeatForm
 from shutan_collector.errors import RequestError
 from shutan_collector.factors.table import packaged_factors
@@ -223,6 +230,35 @@ def test_indicators_stated_by_a_person() -> None:
     assert sheet.find("efficient_equipment").value == 50
     assert sheet.find("footprints").value == 100
     assert sheet.find("functions").value == Fraction(1200, 13)
+
+
+def test_exported_power_is_not_used_on_site() -> None:
+    exported = with_meters(JUNE, lambda m: replace(m, role=Role.EXPORT) if m.id == "e-line2" else m)
+    sheet = build_zero_carbon(exported)
+    assert sheet.find("traceable_electricity").upper.value == 44_550 - 44_280
+    assert sheet.find("traceable_electricity").lower.value == 447_990 - 44_280
+    assert sheet.find("non_fossil").upper.value == 270 * Fraction("0.1229") / 1000
+
+
+def test_certificates_count_up_to_the_electricity_bought() -> None:
+    def held(mwh: int, key: str = "c1", retired: date | None = LAST, claimed_for: str = "2025-06") -> Certificate:
+        return Certificate(
+            key=key, mwh=Fraction(mwh), vintage_start=FIRST, vintage_end=LAST, technology="wind", registry="GEC",
+            retired_on=retired, claimed_for=claimed_for,
+        )  # fmt: skip
+
+    def upper(*certificates: Certificate, power: tuple[GreenPower, ...] = ()) -> object:
+        summary = with_book(JUNE, certificates=certificates, green_powers=power)
+        return build_zero_carbon(summary).find("non_fossil").upper.value
+
+    def tce(kwh: int) -> Fraction:
+        return (44_550 + kwh) * Fraction("0.1229") / 1000
+
+    assert upper(held(100)) == tce(100_000)
+    assert upper(held(900)) == tce(403_440)
+    assert upper(held(100, retired=None), held(50, "c2", claimed_for="2024")) == tce(0)
+    green = GreenPower(key="g1", month="2025-06", mwh=Fraction(100), certificate="c1")
+    assert upper(held(100), power=(green,)) == tce(100_000)
 
 
 def test_indicators_over_incomplete_emissions_have_no_value() -> None:

@@ -3,15 +3,19 @@
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from io import BytesIO
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from openpyxl import load_workbook
 
 from shutan_collector.exact import exact_text
+from shutan_collector.reports.registry import REPORTS, Arguments
 from shutan_collector.reports.table import Both, Column, NoData, Row, Table, grouped
 from shutan_collector.reports.workbook import excel_number, to_xlsx
 from support.report_files import xlsx_cells
+from support.summary_year import MARK, month, year
 
 DAY = date(2026, 1, 15)
 
@@ -69,3 +73,19 @@ def test_no_data_keeps_its_reason() -> None:
 def test_a_row_has_a_cell_for_each_column() -> None:
     with pytest.raises(ValueError, match="2 cells for 1 columns"):
         Table("t", Both("", "t"), (Column(Both("", "v")),), (Row(("a", "b")),))
+
+
+def test_heads_are_frozen_and_feet_are_short_enough_for_excel() -> None:
+    for kind in REPORTS:
+        report = kind.publish(Arguments(month("2025-06") if kind.name == "monthly" else year()))
+        book = load_workbook(BytesIO(report.to_xlsx()))
+        for sheet in book.worksheets[1:]:
+            assert sheet.freeze_panes == "B3"
+            assert sheet.print_title_rows == "$1:$2"
+        for sheet in book.worksheets:
+            assert sheet.oddFooter is not None
+            foot = str(sheet.oddFooter.left.text)
+            assert MARK.head_hash in foot
+            assert MARK.key_fingerprint in foot
+            assert sheet.page_setup.paperSize == 9
+        assert len(book.sheetnames) == len(set(book.sheetnames))

@@ -31,6 +31,8 @@ SCHEMA: Final = "shutan.report.zero_carbon/1"
 FUNCTIONS: Final = 13  # functions of a digital energy-carbon management centre in the Guide
 _G_PER_T: Final = 1_000_000
 _KWH_PER_MWH: Final = 1000
+_KWH_PER_WAN: Final = 10_000
+_KG_PER_T: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,26 +179,27 @@ class _Parts:
         mwh = sum((row.mwh for row in (*power, *certificates)), Fraction())
         return mwh * _KWH_PER_MWH
 
+    def _own_kwh(self) -> Fraction:
+        """Non-fossil power made and used on site: what is exported can only have been made here."""
+        made = sum(
+            (item.used * _KWH_PER_WAN for item in self._used.carriers if item.non_fossil and item.used), Fraction()
+        )
+        out = sum((item.handed_out * _KWH_PER_WAN for item in self._used.carriers if item.electric), Fraction())
+        return max(made - out, Fraction())
+
     def _non_fossil(self) -> Part:
         """Own photovoltaic power, and claimed certificates, at the calorific coefficient of electricity."""
         name = Both("非化石能源 R(自产与绿证绿电)", "non-fossil energy R")
-        grid = self._used.find("electricity")
-        own = sum((item.tce for item in self._used.carriers if item.non_fossil and item.tce is not None), Fraction())
-        claimed = self._claimed_kwh()
-        if claimed and (grid is None or grid.coefficient is None):
-            return Part(name, NoData(Both("无外购电力可抵", "certificates without bought electricity")), "tce")
-        coefficient = grid.coefficient if grid is not None and grid.coefficient is not None else Fraction()
-        bought = grid.used * 10_000 if grid is not None and grid.used is not None else Fraction()
-        return Part(name, own + min(claimed, bought) * coefficient / 1000, "tce")
+        grid, own, claimed = self._used.find("electricity"), self._own_kwh(), self._claimed_kwh()
+        known = [item.coefficient for item in self._used.carriers if item.electric and item.coefficient is not None]
+        if not known and (own or claimed):
+            return Part(name, NoData(Both("缺电力折标系数", "no coefficient of electricity")), "tce")
+        bought = grid.purchased * _KWH_PER_WAN if grid is not None else Fraction()
+        return Part(name, (own + min(claimed, bought)) * (known[0] if known else 0) / _KG_PER_T, "tce")
 
     def _traceable(self) -> Part:
         """Only what is made on site reaches the loads by a wire of its own; bought green power does so by contract."""
-        name = Both("自产自用非化石电力", "non-fossil electricity made and used on site")
-        own = sum(
-            (item.used * 10_000 for item in self._used.carriers if item.non_fossil and item.electric and item.used),
-            Fraction(),
-        )
-        return Part(name, own, "kWh")
+        return Part(Both("自产自用非化石电力", "non-fossil electricity made and used on site"), self._own_kwh(), "kWh")
 
     def _electricity(self) -> Part:
         name = Both("用电量", "electricity used")
