@@ -25,7 +25,6 @@ __all__ = ["SHORTEST_TOKEN", "Guard", "is_loopback", "read_token"]
 
 SHORTEST_TOKEN: Final = 24  # characters; 128 bits in base64 are 22
 _LONGEST_HEADER: Final = 1024
-_LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _SECURITY: Final = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-cache"))
 
 
@@ -87,7 +86,7 @@ class Guard:
     def _refusal(self, headers: dict[bytes, bytes]) -> tuple[int, str] | None:
         if self._digest is None:
             name = _host_name(headers.get(b"host", b"").decode("latin-1"))
-            if name not in _LOCAL_NAMES:
+            if not is_loopback(name):
                 return 403, f"this service answers to the names of its own machine, not to {name[:80]!r}"
             return None
         given = headers.get(b"authorization", b"")[:_LONGEST_HEADER]

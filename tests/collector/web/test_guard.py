@@ -40,7 +40,7 @@ def test_with_the_token_it_answers_under_any_name(guarded: ApiClient, kind: str)
     assert guarded.get("/periods", headers={"Authorization": f"{kind} {TOKEN}"}).status_code == 200
 
 
-@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]"])
+@pytest.mark.parametrize("name", ["127.0.0.1", "127.8.8.8", "localhost", "LOCALHOST", "[::1]"])
 def test_without_a_token_it_answers_to_its_own_names(ledger: Ledger, release: Release, site: Site, name: str) -> None:
     client = ApiClient(create_api(ledger, release, site), f"http://{name}:8710")
     assert client.get("/ledger/head").status_code == 200
