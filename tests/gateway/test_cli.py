@@ -88,7 +88,7 @@ def test_no_arguments_show_the_help(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["metre"], "shutan: No such command 'metre'. Did you mean 'meter'? (see `shutan --help`)"),
+        (["metre"], "shutan: No such command 'metre'. Did you mean 'meter', 'trace'? (see `shutan --help`)"),
         (["--verbose"], "shutan: No such option: --verbose"),
         (["meter", "decode", "--hex", "68"], "shutan: Missing option '--protocol'"),
         (["meter", "decode", "--protocol", "mbus", "--hex", "68"], "shutan: Invalid value for '--protocol': 'mbus' is"),

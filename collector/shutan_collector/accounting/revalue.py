@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from shutan_collector.accounting.month import Basis
@@ -28,9 +29,12 @@ _KEPT = ("site", "readings/", "activities/")
 def site_of(documents: PeriodDocuments) -> Site:
     """The site model that a month was accounted with."""
     body = _body(documents, "site")
-    return parse_site(
-        str(body["text"]), f"site.toml of {documents.period}", tariff_text=str(body["tariff_text"]) or None
-    )
+    return _site(str(body["text"]), str(body["tariff_text"]))
+
+
+@lru_cache(maxsize=4)  # the months of a year have mostly one model, and reading one takes as long as a meter's month
+def _site(text: str, tariff_text: str) -> Site:
+    return parse_site(text, "site.toml in the ledger", tariff_text=tariff_text or None)
 
 
 def as_of_of(documents: PeriodDocuments) -> date:

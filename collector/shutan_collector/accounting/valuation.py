@@ -15,7 +15,7 @@ from shutan_collector.accounting.readings import flows_of
 from shutan_collector.accounting.reference import factors_document, formulas_document
 from shutan_collector.accounting.totals import MeterTotal, meter_total, totals_document
 from shutan_collector.activity.documents import PREFIX, book_of
-from shutan_collector.carbon.accountant import not_accounted
+from shutan_collector.carbon.accountant import not_accounted, scopes_of
 from shutan_collector.carbon.activities import activity_lines
 from shutan_collector.carbon.market import market_lines
 from shutan_collector.carbon.metered import metered_lines
@@ -63,6 +63,8 @@ def value_month(
     lines: list[Line] = []
     unvalued: list[Unvalued] = []
     for meter in site.tree():
+        if not scopes_of(meter):
+            continue
         found = metered_lines(site, meter, flows_of(documents[f"readings/{meter.id}"]), table, as_of, book=book)
         lines += found[0]
         unvalued += found[1]

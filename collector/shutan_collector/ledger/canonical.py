@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
     from shutan_collector.accounting.documents import Json, JsonObject
 
-__all__ = ["canonical", "parse", "parse_object", "sha256_hex"]
+__all__ = ["canonical", "member", "parse", "parse_object", "sha256_hex"]
 
 _SCALARS: Final = frozenset({str, int, bool, type(None)})
 _ENCODER: Final = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, allow_nan=False, sort_keys=True, separators=(",", ":")
 )
+_DECODER: Final = json.JSONDecoder()
 
 
 def canonical(value: Json) -> bytes:
@@ -54,6 +55,19 @@ def parse_object(data: bytes) -> JsonObject:
     if not isinstance(value, dict):
         raise ValueError("the body is no JSON object")  # noqa: TRY004 - wrong content of bytes, not a wrong argument type
     return value
+
+
+def member(data: bytes, name: str) -> Json:
+    """One member of an object's canonical bytes, without reading the rest: the first with that name, at any depth.
+
+    A name inside a text cannot be taken for one: its quotes are escaped there. Raises ValueError if there is none.
+    """
+    text = data.decode()
+    mark = f'"{name}":'
+    at = text.find(mark)
+    if at < 0:
+        raise ValueError(f"has no member {name!r}")
+    return cast("Json", _DECODER.raw_decode(text, at + len(mark))[0])
 
 
 def sha256_hex(data: bytes) -> str:

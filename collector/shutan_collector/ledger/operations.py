@@ -6,13 +6,14 @@ Each computes first and writes afterwards, so that a mistake in the inputs leave
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, cast
 
 from shutan_collector.accounting.late import changed_days
 from shutan_collector.accounting.month import account_month, months_of
 from shutan_collector.accounting.revalue import as_of_of, basis_of, revalue, site_of
 from shutan_collector.errors import LedgerError
-from shutan_collector.ledger.closes import Status, current_closes, state
+from shutan_collector.ledger.canonical import member
+from shutan_collector.ledger.closes import Status, current_closes, documents_of, state
 from shutan_collector.ledger.closing import (
     YEAR_LENGTH,
     claimed_elsewhere,
@@ -25,19 +26,21 @@ from shutan_collector.ledger.compare import compare
 from shutan_collector.ledger.proposals import propose
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import date
 
     from shutan_collector.accounting.late import ChangedDay
     from shutan_collector.accounting.month import Basis
     from shutan_collector.factors.release import Release
-    from shutan_collector.ledger.closes import Close
+    from shutan_collector.ledger.closes import Close, Reference
     from shutan_collector.ledger.compare import Difference
     from shutan_collector.ledger.proposals import Proposal
     from shutan_collector.ledger.store import Ledger
     from shutan_collector.series.base import SeriesReader
 
 __all__ = ["Late", "Restatement", "close_period", "find_late", "restate"]
+
+_READINGS: Final = "readings/"
 
 
 def close_period(
@@ -79,20 +82,40 @@ def find_late(ledger: Ledger, reader: SeriesReader, at: str, period: str = "") -
 
     Only the meters that have other readings now are read again, with the site model, rows and factors of the closing.
     """
-    wanted = months_of(period) if period else tuple(sorted(current_closes(ledger)))
+    closes = current_closes(ledger)
+    wanted = months_of(period) if period else tuple(month for month in closes if len(month) != YEAR_LENGTH)
     for month in wanted:
-        if len(month) == YEAR_LENGTH or state(ledger, month).status is Status.OPEN:
+        if (close := closes.get(month)) is None:
             continue
-        documents = current(ledger, month)
-        days = changed_days(site_of(documents), documents, reader)
+        site = site_of(documents_of(ledger, month, (_reference(close, "site"),)))
+        days = changed_days(site, month, _kept(ledger, close), reader)
         if not days:
             continue
+        documents = current(ledger, month)
         touched = {day.meter for day in days}
         basis = basis_of(documents, reader)
         claimed = claimed_elsewhere(ledger, month)
         fresh = account_month(basis, month, claimed=claimed, base=documents, touched=touched)
         cause = f"late samples: {len(days)} days of {', '.join(sorted(touched))}"
         yield Late(month, days, propose(ledger, month, fresh, cause[:200], at))
+
+
+def _reference(close: Close, name: str) -> Reference:
+    found = close.find(name)
+    if found is None:
+        raise LedgerError(f"period {close.period}", f"its closing (entry {close.seq}) has no document {name!r}")
+    return found
+
+
+def _kept(ledger: Ledger, close: Close) -> dict[str, Sequence[Sequence[str | int]]]:
+    """By meter the fingerprint of its readings document, which is a hundredth part of it."""
+    meters = {
+        item.seq: item.name.removeprefix(_READINGS) for item in close.documents if item.name.startswith(_READINGS)
+    }
+    return {
+        meters[seq]: cast("Sequence[Sequence[str | int]]", member(data, "fingerprint"))
+        for seq, data in ledger.bodies(tuple(meters))
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shutan_collector.accounting.documents import Json
-from shutan_collector.ledger.canonical import canonical, parse, parse_object, sha256_hex
+from shutan_collector.ledger.canonical import canonical, member, parse, parse_object, sha256_hex
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 VALUES = st.recursive(
@@ -107,3 +107,17 @@ def test_a_body_is_an_object() -> None:
 @given(VALUES)
 def test_any_json_reader_understands_it(value: Json) -> None:
     assert json.loads(canonical(value)) == value
+
+
+@given(st.dictionaries(TEXT, TEXT, max_size=4), VALUES)
+def test_one_member_is_read_without_the_rest(others: dict[str, str], wanted: Json) -> None:
+    others.pop("fingerprint", None)
+    data = canonical({**others, "fingerprint": wanted})
+    assert member(data, "fingerprint") == wanted
+
+
+def test_a_name_inside_a_text_is_no_member() -> None:
+    data = canonical({"a": 'he said "fingerprint":7', "fingerprint": [1, 2]})
+    assert member(data, "fingerprint") == [1, 2]
+    with pytest.raises(ValueError, match="has no member 'finger'"):
+        member(data, "finger")

@@ -208,3 +208,14 @@ def test_both_databases_are_durable(ledger: Ledger) -> None:
         else:
             assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
             assert connection.exec_driver_sql("SHOW transaction_isolation").scalar() == "read committed"
+
+
+def test_many_bodies_are_read_in_few_queries(ledger: Ledger) -> None:
+    entries = ledger.append(
+        [Record("document", f"d{number}", "2025-06", {"n": number}) for number in range(150)], "a", AT
+    )
+    wanted = [entry.seq for entry in entries]
+    found = list(ledger.bodies([*reversed(wanted), wanted[0]]))
+    assert found == [(entry.seq, canonical(entry.body)) for entry in entries]
+    with pytest.raises(LedgerError, match="entry 9999: is not in this ledger"):
+        list(ledger.bodies([wanted[0], 9999]))
