@@ -195,9 +195,9 @@ def _sum(month: MonthSummary, meters: list[Meter]) -> Fraction | None:
 
 def _coefficient(coals: list[Coal]) -> _Coefficient:
     """The coefficient that all have in common, and all sources."""
-    same = {(coal.coefficient, coal.unit) for coal in coals}
+    same = {(coal.coefficient, coal.unit) for coal in coals if coal.unit}
     value, unit = next(iter(same)) if len(same) == 1 else (None, "")
-    sources = "; ".join(dict.fromkeys(coal.source for coal in coals))
+    sources = "; ".join(dict.fromkeys(coal.source for coal in coals if coal.source))
     return {"coefficient": value, "coefficient_unit": unit, "coefficient_source": sources}
 
 
@@ -211,6 +211,8 @@ def _by_stock(month: MonthSummary, fuel: str, table: FactorTable) -> CarrierUse:
     out = moved[Direction.TRANSFER_OUT]
     used = moved[Direction.OPENING_STOCK] + moved[Direction.PURCHASE] - moved[Direction.CLOSING_STOCK] - out
     coal = fuel_coal(month, fuel, used, rows[0].unit, table)
+    if isinstance(coal, Missing) and used == 0:
+        coal = Coal(Fraction(), Fraction(), "", "")  # what was not used needs no coefficient
     names = [row for row in table if row.subject == fuel and row.category in {"standard_coal", "combustion"}]
     return _of_coal(
         coal,

@@ -72,7 +72,9 @@ def carrier_table(used: Consumption) -> Table:
 def coefficient_cell(item: CarrierUse) -> Cell:
     """Coefficient with its unit, as printed."""
     if item.coefficient is None:
-        return Both("分月", "by month") if item.tce is not None else NoData(item.missing or Both("", ""))
+        if item.tce is None:
+            return NoData(item.missing or Both("", ""))
+        return Both("分月", "by month") if item.tce else None
     text = exact_text(item.coefficient)
     if "/" in text:  # a calorific value over 29.3076 does not end
         text = decimal_text(item.coefficient, 6)

@@ -1,9 +1,9 @@
 """The energy flow (能流) of a month or year in tce: purchase, conversion, distribution, end use, and what is lost.
 
-Drawn from the meter tree. A meter of generation and a consuming meter of the same asset make a conversion (a boiler:
-gas in, steam out; the difference is its loss). What a meter supplies and the meters behind it do not show is a band of
-its own, "unaccounted". What only documents know, bought coal for example, goes straight to its use. Water and
-compressed air are media, not energy, and are left out.
+Drawn from the meter tree. A meter of generation and the consuming meters of its asset make a conversion (a boiler: gas
+in, steam out; the difference is its loss); where no meter names the asset, the fuel meters of its area. What a meter
+supplies and the meters behind it do not show is a band of its own, "unaccounted". What only documents know, bought coal
+for example, goes straight to its use. Water and compressed air are media, not energy, and are left out.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from shutan_collector.reports.table import Both
 from shutan_collector.site.model import Carrier, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from shutan_collector.accounting.summary import MonthSummary
     from shutan_collector.factors.table import FactorTable
@@ -40,6 +40,7 @@ _PURCHASE, _CONVERSION, _DISTRIBUTION, _END = range(4)
 _KG_PER_T: Final = 1000
 _LOST: Final = "lost"
 _MEDIA: Final = frozenset({Carrier.WATER, Carrier.COMPRESSED_AIR})
+_FUELS: Final = frozenset({Carrier.NATURAL_GAS, Carrier.DIESEL, Carrier.COAL})
 _SIDE: Final = frozenset({Role.BOUNDARY, Role.EXPORT})
 
 
@@ -105,18 +106,15 @@ class _Builder:
         self._nodes: dict[str, Node] = {}
         self._bands: list[Band] = []
         self._overdrawn: list[str] = []
-        self._made_by = {
-            meter.asset: meter
-            for meter in self._known
-            if meter.role is Role.GENERATION and meter.carrier is not Carrier.PV and meter.asset
-        }
+        self._made = [m for m in self._known if m.role is Role.GENERATION and m.carrier is not Carrier.PV]
+        self._into = _conversions(self._known, self._made)
 
     def build(self, left_out: Iterable[str], by_documents: Iterable[CarrierUse]) -> EnergyFlow:
         """Everything, roots first; fuels and heat that only documents know go straight to their use."""
         for meter in self._known:
             if meter.role is Role.ENTRY:
                 self._entry(meter)
-        for meter in self._made_by.values():
+        for meter in self._made:
             self._converted(meter)
         for item in by_documents:
             bought, use = f"documents:{item.key}", f"documents:{item.key}:use"
@@ -158,7 +156,7 @@ class _Builder:
 
     def _used_whole(self, at: str, meter: Meter) -> None:
         """Nothing is metered behind an entry: what it counts is one end use, or goes into the conversion beside it."""
-        if meter.asset in self._made_by:
+        if meter.id in self._into:
             self._use(at, meter)
             return
         use = f"{meter.id}:use"
@@ -174,10 +172,11 @@ class _Builder:
         self._rest(at, supply, "unaccounted", meter)
 
     def _use(self, at: str, child: Meter) -> None:
-        made = self._made_by.get(child.asset)
+        made = self._into.get(child.id)
         amount = self._amounts[child.id]
-        if made is not None and made is not child:
-            self._node(_conversion(made), Both(f"{_name(made).zh}装置", child.asset), _CONVERSION, child.carrier)
+        if made is not None:
+            name = Both(f"{made.name_zh}装置", made.asset or made.id)
+            self._node(_conversion(made), name, _CONVERSION, child.carrier)
             self._band(at, _conversion(made), amount, child.carrier)
             return
         behind = [] if child.role in _SIDE else self._behind(child)
@@ -212,8 +211,21 @@ class _Builder:
         self._bands.append(Band(source, target, amount, carrier.value))
 
 
+def _conversions(known: Sequence[Meter], made: Iterable[Meter]) -> dict[str, Meter]:
+    """What is made from the figure of a meter, by its id."""
+    found: dict[str, Meter] = {}
+    for output in made:
+        others = [meter for meter in known if meter.role is not Role.GENERATION]
+        inputs = [meter for meter in others if output.asset and meter.asset == output.asset]
+        if not inputs:
+            inputs = [m for m in others if m.carrier in _FUELS and output.area and m.area == output.area]
+        for meter in inputs:
+            found.setdefault(meter.id, output)
+    return found
+
+
 def _conversion(made: Meter) -> str:
-    return f"conversion:{made.asset}"
+    return f"conversion:{made.id}"
 
 
 def _name(meter: Meter) -> Both:

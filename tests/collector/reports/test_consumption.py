@@ -125,6 +125,28 @@ def test_a_range_without_a_choice_is_told_and_is_in_no_sum() -> None:
     assert whole.tce == consumption(JUNE).tce - (use_of(JUNE, "natural_gas").tce or 0)
 
 
+def test_what_was_not_used_needs_no_coefficient() -> None:
+    rows = (
+        movement("1", Direction.OPENING_STOCK, "7", fuel="husks"),
+        movement("2", Direction.CLOSING_STOCK, "7", fuel="husks"),
+    )
+    summary = with_book(JUNE, fuel_movements=rows)
+    husks = use_of(summary, "husks")
+    assert (husks.used, husks.tce, husks.coefficient, husks.missing) == (0, 0, None, None)
+    assert consumption(summary).complete
+
+
+def test_a_boiler_is_known_by_its_area_where_no_asset_names_it() -> None:
+    def moved(meter: Meter) -> Meter:
+        assets = {"g-boiler": "boiler-1", "s-boiler": "steam"}
+        return replace(meter, asset=assets[meter.id], area="boiler-house") if meter.id in assets else meter
+
+    flow = energy_flow(with_meters(JUNE, moved), packaged_factors())
+    bands = {(band.source, band.target): band.amount for band in flow.bands}
+    gas, steam = bands["g-entry", "conversion:s-boiler"], bands["conversion:s-boiler", "s-boiler"]
+    assert bands["conversion:s-boiler", "loss:steam"] == gas - steam
+
+
 def test_an_unknown_fuel_is_told() -> None:
     unknown = use_of(with_book(JUNE, fuel_movements=(movement("1", Direction.PURCHASE, "5", fuel="husks"),)), "husks")
     assert unknown.used == 5

@@ -51,7 +51,7 @@ def test_thickness_of_a_band_is_in_proportion() -> None:
     bands = [Band("a", "b", Fraction(3), "electricity"), Band("a", "c", Fraction(1), "electricity")]
     svg = draw_sankey(nodes, bands, "tce", STAGES, FAMILY)
     heights = [float(item["height"]) for item in shapes(svg, "rect") if item.get("width") == "9"]
-    assert max(heights) == pytest.approx(430 - 15)  # the column's height less the gap between its two nodes
+    assert max(heights) == pytest.approx(430 - 17.5)  # the column's height less the gap between its two nodes
     shares = sorted({round(height / max(heights), 3) for height in heights})
     assert shares == [0.25, 0.75, 1.0]
 
@@ -143,7 +143,7 @@ def test_many_end_uses_keep_their_room() -> None:
     right = max(float(item["x"]) for item in boxes)
     places = sorted(float(item["y"]) for item in boxes if float(item["x"]) == right)
     assert len(places) == 60
-    assert min(below - above for above, below in pairwise(places)) >= 15
+    assert min(below - above for above, below in pairwise(places)) >= 17
 
 
 def test_bought_fuels_and_leaf_entries_reach_an_end_use() -> None:
