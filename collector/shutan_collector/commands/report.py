@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from shutan_collector.commands.report_load import add_load_report
 from shutan_collector.commands.report_period import add_period_reports
 from shutan_collector.energy.measure import Estimate
 from shutan_collector.errors import CollectorError, RequestError, SiteError, StoreUnavailableError
@@ -29,6 +30,7 @@ EXIT_RETRY = 75  # the store does not answer: EX_TEMPFAIL of sysexits.h
 
 app = typer.Typer(no_args_is_help=True, help="Energy and carbon: figures from the series store, reports of the ledger.")
 add_period_reports(app)
+add_load_report(app)
 
 
 @app.callback()

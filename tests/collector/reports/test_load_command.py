@@ -2,7 +2,6 @@
 
 import json
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,7 +43,7 @@ def test_the_tables_say_the_same(week: Year) -> None:
 @pytest.mark.parametrize(
     ("meter", "said"), [("nobody", "is no meter of"), ("g-boiler", "bands and demand are of electricity")]
 )
-def test_another_meter_is_refused_in_one_line(week: Year, tmp_path: Path, meter: str, said: str) -> None:
+def test_another_meter_is_refused_in_one_line(week: Year, meter: str, said: str) -> None:
     done = run(week, "--meter", meter)
     assert done.exit_code == 2
     assert said in done.stderr
