@@ -1,19 +1,25 @@
 """docs/accounting.md is executed: its site file loads, its example comes out as printed, its options exist."""
 
 import re
+import shlex
+import subprocess
+import sys
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from pypdf import PdfReader
 from typer.testing import CliRunner
 
 from shutan_collector.carbon.drafts import fuel_rows
-from shutan_collector.carbon.formulas import evaluate
+from shutan_collector.carbon.formulas import FORMULAS, evaluate
 from shutan_collector.carbon.lines import Input, quantise_g
 from shutan_collector.commands.report import app
 from shutan_collector.energy.registers import EventKind
 from shutan_collector.factors.table import packaged_factors
+from shutan_collector.ledger.closing import current
+from shutan_collector.ledger.store import open_ledger
 from shutan_collector.periods import Kind
 from shutan_collector.reports.energy.build import build_energy_report
 from shutan_collector.site.file import parse_site
@@ -72,8 +78,64 @@ def test_the_gas_example(text: str, site: Site) -> None:
     assert f"{float(fuel.t_co2_per_1e4_nm3)} t CO2" in text
 
 
-def test_the_options_exist(text: str) -> None:
+def test_the_options_of_the_energy_report_exist(text: str) -> None:
     help_text = CliRunner().invoke(app, ["energy", "--help"], env={"COLUMNS": "160"}).stdout
-    named = set(re.findall(r"--[a-z][a-z-]+", text))
+    section = text[text.index("## 7. The energy report") :]
+    named = set(re.findall(r"--[a-z][a-z-]+", section))
     assert named >= {"--from", "--to", "--site", "--store", "--json", "--period", "--estimate", "--as-of"}
     assert [option for option in named if option not in help_text] == []
+
+
+def test_the_formulas_are_those_of_the_registry(text: str) -> None:
+    section = text[text.index("## 3. Carbon") : text.index("## 4. One number")]
+    assert set(re.findall(r"`([a-z]+\.[a-z0-9_]+/\d+)`", section)) == set(FORMULAS)
+
+
+def test_one_number_from_the_page_down_to_the_register(text: str, tmp_path: Path) -> None:
+    """Section 4 as written: the commands run, and every figure of it comes out."""
+    section = text[text.index("## 4. One number") : text.index("## 5. ")]
+    blocks = re.findall(r"^ *```\n(.*?)^ *```", section, re.DOTALL | re.MULTILINE)
+    commands = [shlex.split(line) for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    assert [command[1] for command in commands] == ["sim", "close", "report", "trace"]
+    printed = [_run(command, tmp_path) for command in commands]
+    with open_ledger(f"sqlite:{tmp_path / 'may.db'}") as ledger:
+        documents = current(ledger, "2025-05")
+    totals, lines = documents.find("totals"), documents.find("lines/meter:m-entry")
+    assert totals is not None
+    assert lines is not None
+    grams = totals["by_source"]["meter:m-entry|scope2_location"]
+    rows = [row for row in lines["lines"] if row["scope"] == "scope2_location"]
+    assert grams == sum(row["co2e_g"] for row in rows)
+    page = "\n".join(part.extract_text() for part in PdfReader(tmp_path / "may.pdf").pages)
+    tonnes = f"{grams // 10**6}.{grams % 10**6}"
+    assert tonnes in page
+    total_wh = totals["energy"]["m-entry"][0]
+    for said in (
+        f"**{tonnes} t**",
+        f"{len(rows)} ledger lines",
+        _spaced(grams),
+        f"{_spaced(total_wh // 1000)} kWh × 0.1564",
+    ):
+        assert said in section, said
+    assert f"{_spaced(total_wh // 1000)} kWh × 0.1564 = {_kilograms(total_wh)} kg" in section
+    trace = printed[-1]
+    for said in ("32531 g", "208000 Wh", "GRID-SC-2023", "n01/m-entry #57616862", "4102424000 Wh", "4102632000 Wh"):
+        assert said in trace, said
+        assert said in section, said
+
+
+def _spaced(number: int) -> str:
+    return f"{number:,}".replace(",", " ")
+
+
+def _kilograms(energy_wh: int) -> str:
+    kilograms = Fraction(energy_wh, 1000) * Fraction("0.1564")
+    whole, rest = divmod(kilograms.numerator * 10_000 // kilograms.denominator, 10_000)
+    return f"{_spaced(whole)}.{rest:04d}"
+
+
+def _run(command: list[str], folder: Path) -> str:
+    program = Path(sys.executable).with_name(command[0])
+    done = subprocess.run([program, *command[1:]], cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
