@@ -13,9 +13,8 @@ PAGE = (REPO / "docs" / "reports.md").read_text(encoding="utf-8")
 def test_every_report_and_option_is_documented() -> None:
     group = get_command(app)
     assert [kind.name for kind in REPORTS if f"`shutan report {kind.name}`" not in PAGE] == []
-    commands = {name: command for name, command in getattr(group, "commands", {}).items() if name != "energy"}
-    assert set(commands) == {kind.name for kind in REPORTS}
-    options = {option for command in commands.values() for one in command.params for option in one.opts}
+    commands = getattr(group, "commands", {})
+    options = {option for kind in REPORTS for one in commands[kind.name].params for option in one.opts}
     assert "--ledger" in options
     assert sorted(option for option in options - {"--help"} if option not in PAGE) == []
 
