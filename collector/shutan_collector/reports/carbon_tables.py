@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,7 @@ __all__ = ["factor_table", "marks_of", "memo_table", "method_table", "source_tab
 
 _G_PER_T: Final = 1_000_000
 _GRAMS: Final = 6  # decimals of a tonne: exact to the gram, as the ledger holds it
+_FEW_CERTIFICATES: Final = 4
 _COLUMNS: Final = (
     Scope.SCOPE_1,
     Scope.SCOPE_2_HEAT,
@@ -55,7 +57,7 @@ def source_table(sources: Sequence[SourceEmission]) -> Table:
         Column(Both("气体", "gas"), width=8),
         *(Column(_SHORT[scope], "tCO2e", _GRAMS, 16) for scope in _COLUMNS),
     )
-    shown = [item for item in sources if not item.memo]
+    shown = _certificates_joined([item for item in sources if not item.memo])
     rows = [
         Row(
             (item.name, CATEGORY_NAMES[item.category], item.gas, *(tonnes(item.of(scope)) for scope in _COLUMNS)),
@@ -74,6 +76,30 @@ def source_table(sources: Sequence[SourceEmission]) -> Table:
         ),
     )
     return Table("sources", Both("按排放源", "Emissions by source"), columns, tuple(rows), notes)
+
+
+def _certificates_joined(sources: Sequence[SourceEmission]) -> list[SourceEmission]:
+    """Certificates in one row where there are many: each is a ledger line, and its key stands in the document."""
+    single = [item for item in sources if _is_certificate(item)]
+    if len(single) <= _FEW_CERTIFICATES:
+        return list(sources)
+    scopes = dict.fromkeys(scope for item in single for scope, _ in item.co2e_g)
+    joined = replace(
+        single[0],
+        source="market:certificates",
+        name=Both(f"绿证 {len(single)} 份", f"{len(single)} certificates"),
+        gas_g=sum(item.gas_g for item in single),
+        co2e_g=tuple((scope, sum(item.of(scope) or 0 for item in single)) for scope in scopes),
+        provisional=any(item.provisional for item in single),
+        estimated=any(item.estimated for item in single),
+    )
+    at = sources.index(single[0])
+    return [item for item in (*sources[:at], joined, *sources[at:]) if not _is_certificate(item) or item is joined]
+
+
+def _is_certificate(item: SourceEmission) -> bool:
+    kind, _, key = item.source.partition(":")
+    return kind == "market" and key != "residual" and not key.startswith("contract/")
 
 
 def method_table(scope_1_g: int, heat_g: int, methods: Sequence[Method]) -> Table:

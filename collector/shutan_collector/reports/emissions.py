@@ -42,7 +42,7 @@ CATEGORY_NAMES: Final[dict[Category, Both]] = {
 _ACTIVITY_NAMES: Final = {
     "bill": Both("电费结算单", "electricity bill"),
     "fuel_movement": Both("购进燃料", "bought fuel"),
-    "refrigerant": Both("制冷剂", "refrigerant"),
+    "refrigerant": Both("制冷剂与绝缘气体", "refrigerants, insulating gas"),
     "process_input": Both("过程原料", "process input"),
     "clinker": Both("水泥熟料", "clinker"),
     "fermentation": Both("发酵", "fermentation"),

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from shutan_collector.accounting.summary import MonthSummary, YearSummary
+from shutan_collector.accounting.summary import Emission, MonthSummary, YearSummary
 from shutan_collector.activity.kinds import (
     ActivityBook,
     Certificate,
@@ -17,9 +17,12 @@ from shutan_collector.activity.kinds import (
     HeatPurchase,
 )
 from shutan_collector.activity.rows import Direction, HeatForm
+from shutan_collector.carbon.lines import Category, Scope
 from shutan_collector.errors import RequestError
 from shutan_collector.factors.table import packaged_factors
+from shutan_collector.reports.carbon_tables import source_table
 from shutan_collector.reports.consumption import CarrierUse, consumption
+from shutan_collector.reports.emissions import by_source
 from shutan_collector.reports.flow import energy_flow
 from shutan_collector.reports.registry import Arguments, find_report
 from shutan_collector.reports.table import NoData
@@ -313,3 +316,20 @@ def test_steam_by_mass_needs_its_enthalpy() -> None:
     steam = use_of(known, "steam")
     assert steam.used is not None
     assert steam.tce == steam.used * Fraction("94.27356") / 1000  # 2763 MJ × 0.03412 kgce/MJ
+
+
+def test_many_certificates_share_a_row_and_keep_their_sum() -> None:
+    def item(key: str, grams: int) -> Emission:
+        scope, category = Scope.SCOPE_2_MARKET, Category.ELECTRICITY
+        return Emission(f"market:{key}", scope, category, "co2", grams, grams, False, False)
+
+    few = tuple(item(f"GEC-{number}", number) for number in range(4))
+    rest = (item("residual", 100), item("contract/c1", 10))
+    names = [str(row.cells[0]) for row in source_table(by_source(replace(JUNE, emissions=(*few, *rest)))).rows]
+    assert sum("certificate GEC-" in name for name in names) == 4
+    many = (*few, item("GEC-4", 4), *rest)
+    table = source_table(by_source(replace(JUNE, emissions=many)))
+    names = [str(row.cells[0]) for row in table.rows]
+    assert sum("certificates" in name for name in names) == 1
+    assert sorted(names) == sorted(set(names))
+    assert table.rows[-1].cells[6] == Fraction(0 + 1 + 2 + 3 + 4 + 110, 1_000_000)
