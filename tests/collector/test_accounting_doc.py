@@ -7,6 +7,7 @@ import sys
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pypdf import PdfReader
@@ -100,7 +101,8 @@ def test_one_number_from_the_page_down_to_the_register(text: str, tmp_path: Path
     printed = [_run(command, tmp_path) for command in commands]
     with open_ledger(f"sqlite:{tmp_path / 'may.db'}") as ledger:
         documents = current(ledger, "2025-05")
-    totals, lines = documents.find("totals"), documents.find("lines/meter:m-entry")
+    totals: Any = documents.find("totals")
+    lines: Any = documents.find("lines/meter:m-entry")
     assert totals is not None
     assert lines is not None
     grams = totals["by_source"]["meter:m-entry|scope2_location"]

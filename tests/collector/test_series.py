@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from shutan_collector.energy.registers import Samples
 from shutan_collector.errors import RequestError, SeriesError, StoreUnavailableError
+from shutan_collector.samples import Samples
 from shutan_collector.series import influxql, open_reader
 from shutan_collector.series.base import Source
 from shutan_gateway.counters import Counters

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Self
 from zoneinfo import ZoneInfo
 
-from shutan_collector.energy.registers import Samples
 from shutan_collector.periods import to_ns
+from shutan_collector.samples import Samples
 from shutan_collector.series.base import Fingerprint, Source, fingerprints_of
 from shutan_gateway.rows import Row
 from shutan_gateway.stores.sqlite.store import SqliteStore

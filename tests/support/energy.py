@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from shutan_collector.energy.counter import Counter, Installed
 from shutan_collector.energy.measure import Estimate, MeterEnergy, measure
-from shutan_collector.energy.registers import RegisterRule, Samples, track
+from shutan_collector.energy.registers import RegisterRule, track
 from shutan_collector.periods import Kind, Shift, split
+from shutan_collector.samples import Samples
 from support.accounting import SECOND, SHANGHAI, Readings, at
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from shutan_collector.energy.counter import Counter, Installed, Reading
-from shutan_collector.energy.registers import RegisterRule, Samples, track
+from shutan_collector.energy.registers import RegisterRule, track
+from shutan_collector.samples import Samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,7 +12,7 @@ import typer
 from shutan_collector.errors import CollectorError, StoreUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 __all__ = ["EXIT_MISTAKE", "EXIT_RETRY", "told", "write_json"]
 
@@ -21,7 +21,7 @@ EXIT_RETRY: Final = 75  # a store does not answer: EX_TEMPFAIL of sysexits.h
 
 
 @contextmanager
-def told(command: str) -> Iterator[None]:
+def told(command: str) -> Generator[None]:
     """Turn every error of the collector into its lines on stderr and an exit code."""
     try:
         yield

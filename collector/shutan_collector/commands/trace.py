@@ -11,7 +11,7 @@ from shutan_collector.commands.console import told, write_json
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shutan_collector.web.models import LineList, Trace
+    from shutan_collector.web.line_models import LineList, Trace
 
 __all__ = ["app", "lines_of_trace"]
 

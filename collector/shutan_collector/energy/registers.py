@@ -26,13 +26,14 @@ from shutan_collector.periods import NS_PER_S
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from shutan_collector.samples import Samples
+
 __all__ = [
     "CONFIRM",
     "Break",
     "Event",
     "EventKind",
     "RegisterRule",
-    "Samples",
     "Track",
     "classify_drop",
     "stuck",
@@ -87,18 +88,6 @@ class RegisterRule:
                 return None
             rate = -(-self.span // _HOURS_PER_SPAN)
         return -(-rate * max(elapsed_ns, _SHORTEST_NS) // _HOUR_NS)
-
-
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """Readings of one counter as a store returned them: parallel columns, UTC nanoseconds and steps.
-
-    bad_quality   readings that the store holds with a quality other than good, left out here, count
-    """
-
-    times_ns: Sequence[int] = ()
-    values: Sequence[int] = ()
-    bad_quality: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from shutan_collector.energy.counter import Counter, Installed
 from shutan_collector.energy.measure import Estimate, MeterEnergy, measure
-from shutan_collector.energy.registers import RegisterRule, Samples, stuck, track
+from shutan_collector.energy.registers import RegisterRule, stuck, track
 from shutan_collector.periods import NS_PER_S
+from shutan_collector.samples import Samples
 from shutan_collector.series.base import Source
 
 if TYPE_CHECKING:

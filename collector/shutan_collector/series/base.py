@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol, Self
 
-from shutan_collector.energy.registers import Samples
+from shutan_collector.samples import Samples
 from shutan_wire.quality import GOOD
 
 if TYPE_CHECKING:

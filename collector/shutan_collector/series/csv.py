@@ -26,9 +26,9 @@ from operator import lt
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from shutan_collector.energy.registers import Samples
 from shutan_collector.errors import Problem, RequestError, SeriesFileError
 from shutan_collector.periods import to_ns
+from shutan_collector.samples import Samples
 from shutan_collector.series.base import fingerprints_of
 from shutan_wire.quality import GOOD
 

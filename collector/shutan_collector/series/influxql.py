@@ -21,7 +21,7 @@ from shutan_gateway.stores.influxdb.line import coded, device_tag
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shutan_collector.energy.registers import Samples
+    from shutan_collector.samples import Samples
     from shutan_collector.series.base import Fingerprint
 
 __all__ = ["InfluxqlReader"]

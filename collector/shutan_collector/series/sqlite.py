@@ -15,7 +15,7 @@ from shutan_wire.quality import GOOD
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from shutan_collector.energy.registers import Samples
+    from shutan_collector.samples import Samples
     from shutan_collector.series.base import Fingerprint
 
 __all__ = ["SqliteReader"]

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from shutan_collector.accounting.readings import Day, ledger_flows, readings_document
 from shutan_collector.energy.counter import Counter, Installed
 from shutan_collector.energy.measure import Estimate, MeterEnergy, measure
-from shutan_collector.energy.registers import RegisterRule, Samples, track
+from shutan_collector.energy.registers import RegisterRule, track
 from shutan_collector.energy.source import read_counter
 from shutan_collector.periods import Kind, split
+from shutan_collector.samples import Samples
 from shutan_collector.site.file import parse_site
 from support.accounting import SECOND, SHANGHAI, SITE, MemoryReader, at
 

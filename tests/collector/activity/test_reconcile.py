@@ -21,9 +21,10 @@ from shutan_collector.activity.reconcile import (
 )
 from shutan_collector.activity.rows import Bill, ManualReading
 from shutan_collector.energy.counter import Counter, Installed
-from shutan_collector.energy.registers import RegisterRule, Samples, track
+from shutan_collector.energy.registers import RegisterRule, track
 from shutan_collector.errors import RequestError
 from shutan_collector.periods import to_ns
+from shutan_collector.samples import Samples
 from shutan_collector.site.file import parse_site
 from support.activities import CHINA
 

@@ -8,8 +8,9 @@ import pytest
 
 from shutan_collector.energy.counter import Counter, Installed
 from shutan_collector.energy.measure import Estimate, MeterEnergy, measure
-from shutan_collector.energy.registers import RegisterRule, Samples, track
+from shutan_collector.energy.registers import RegisterRule, track
 from shutan_collector.periods import Kind, split
+from shutan_collector.samples import Samples
 from support.accounting import SECOND, SHANGHAI, at
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "energy_cases.jsonl"

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from shutan_collector.energy.counter import Counter, Installed
 from shutan_collector.energy.measure import Estimate, MeterEnergy, measure
-from shutan_collector.energy.registers import EventKind, RegisterRule, Samples, Track, track
+from shutan_collector.energy.registers import EventKind, RegisterRule, Track, track
 from shutan_collector.periods import Kind, split
+from shutan_collector.samples import Samples
 from support.accounting import SECOND, SHANGHAI, at
 
 START = at("2026-06-01T00:00")

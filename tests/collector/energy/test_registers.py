@@ -2,7 +2,8 @@
 
 import pytest
 
-from shutan_collector.energy.registers import CONFIRM, EventKind, RegisterRule, Samples, classify_drop, track
+from shutan_collector.energy.registers import CONFIRM, EventKind, RegisterRule, classify_drop, track
+from shutan_collector.samples import Samples
 from support.accounting import SECOND
 
 HOUR = 3600 * SECOND

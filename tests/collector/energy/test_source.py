@@ -1,8 +1,9 @@
 """From a store to a counter: what is read, and how many bad readings are told."""
 
-from shutan_collector.energy.registers import EventKind, Samples
+from shutan_collector.energy.registers import EventKind
 from shutan_collector.energy.source import measure_meter, read_counter
 from shutan_collector.periods import NS_PER_S, Kind
+from shutan_collector.samples import Samples
 from shutan_collector.series.base import Source
 from shutan_collector.site.file import parse_site
 from support.accounting import SITE, MemoryReader, at, steady

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shutan_collector.energy.registers import Samples
 from shutan_collector.errors import SeriesError
 from shutan_collector.periods import iso
+from shutan_collector.samples import Samples
 from shutan_collector.series import open_reader
 from shutan_collector.series.base import Fingerprint, Source, fingerprints_of
 from shutan_gateway.counters import Counters
