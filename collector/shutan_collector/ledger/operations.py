@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
-from shutan_collector.accounting.late import changed_days
+from shutan_collector.accounting.late import Kept, changed_days
 from shutan_collector.accounting.month import account_month, months_of
 from shutan_collector.accounting.revalue import as_of_of, basis_of, revalue, site_of
 from shutan_collector.errors import LedgerError
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import date
 
-    from shutan_collector.accounting.late import ChangedDay
+    from shutan_collector.accounting.late import ChangedDay, Used
     from shutan_collector.accounting.month import Basis
     from shutan_collector.factors.release import Release
     from shutan_collector.ledger.closes import Close, Reference
@@ -107,15 +107,23 @@ def _reference(close: Close, name: str) -> Reference:
     return found
 
 
-def _kept(ledger: Ledger, close: Close) -> dict[str, Sequence[Sequence[str | int]]]:
-    """By meter the fingerprint of its readings document, which is a hundredth part of it."""
+def _kept(ledger: Ledger, close: Close) -> dict[str, Kept]:
+    """By meter what its readings document says of the series store, which is a small part of it."""
     meters = {
         item.seq: item.name.removeprefix(_READINGS) for item in close.documents if item.name.startswith(_READINGS)
     }
-    return {
-        meters[seq]: cast("Sequence[Sequence[str | int]]", member(data, "fingerprint"))
-        for seq, data in ledger.bodies(tuple(meters))
-    }
+    return {meters[seq]: _kept_of(data) for seq, data in ledger.bodies(tuple(meters))}
+
+
+def _kept_of(data: bytes) -> Kept:
+    days = cast("Sequence[Sequence[str | int]]", member(data, "fingerprint"))
+    boundaries = cast("Sequence[Sequence[int] | None]", member(data, "boundaries"))
+    columns = [cast("Sequence[int]", member(data, name)) for name in ("t_ns", "register")]
+    ends: list[Used] = []
+    for boundary in (boundaries[0], boundaries[-1]):
+        used = sorted(set(boundary[1:])) if boundary is not None else []
+        ends.append(tuple((columns[0][index], columns[1][index]) for index in used))
+    return Kept(days, *ends)
 
 
 @dataclass(frozen=True, slots=True)
