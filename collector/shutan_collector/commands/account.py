@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from shutan_collector.commands.console import told, write_json
+from shutan_collector.commands.options import DEFAULT_RELEASE, AsOf, Json, Period, Release, Series, SiteFile
 
 __all__ = ["app"]
 
@@ -16,19 +17,15 @@ app = typer.Typer(help="Energy and carbon of a month or year, from site model, a
 @app.command()
 def account(
     *,
-    site: Annotated[str, typer.Option("--site", metavar="FILE", help="Site model, site.toml.")],
-    series: Annotated[str, typer.Option("--series", metavar="STORE", help="sqlite:PATH, influxdb1:URL or a .csv.")],
-    period: Annotated[str, typer.Option("--period", metavar="P", help="Month 2025-06 or year 2025.")],
+    site: SiteFile,
+    series: Series,
+    period: Period,
     activity: Annotated[
         str, typer.Option("--activity", metavar="DIR", help="Folder of activity files (CSV, XLSX).")
     ] = "",
-    release: Annotated[
-        str, typer.Option("--factor-release", metavar="R", help="Factor release: a packaged name or a path.")
-    ] = "2026.1",
-    as_of: Annotated[
-        str, typer.Option("--as-of", metavar="DATE", help="Report date that decides which factors were issued.")
-    ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    release: Release = DEFAULT_RELEASE,
+    as_of: AsOf = "",
+    as_json: Json = False,
 ) -> None:
     """Compute and show; nothing is kept. `shutan close` keeps it."""
     with told("shutan account"):

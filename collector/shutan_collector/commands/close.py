@@ -8,6 +8,17 @@ from typing import Annotated
 import typer
 
 from shutan_collector.commands.console import told, write_json
+from shutan_collector.commands.options import (
+    DEFAULT_RELEASE,
+    AsOf,
+    Author,
+    Json,
+    Ledger,
+    Period,
+    Release,
+    Series,
+    SiteFile,
+)
 
 __all__ = ["app"]
 
@@ -17,22 +28,18 @@ app = typer.Typer(help="Close a month, or a year of months, in the ledger.")
 @app.command()
 def close(
     *,
-    ledger: Annotated[str, typer.Option("--ledger", metavar="URL", help="sqlite:PATH or postgresql://...")],
-    site: Annotated[str, typer.Option("--site", metavar="FILE", help="Site model, site.toml.")],
-    series: Annotated[str, typer.Option("--series", metavar="STORE", help="sqlite:PATH, influxdb1:URL or a .csv.")],
-    period: Annotated[str, typer.Option("--period", metavar="P", help="Month 2025-06 or year 2025.")],
-    author: Annotated[str, typer.Option("--author", metavar="NAME", help="Who closes.")],
+    ledger: Ledger,
+    site: SiteFile,
+    series: Series,
+    period: Period,
+    author: Author,
     activity: Annotated[
         str, typer.Option("--activity", metavar="DIR", help="Folder of activity files; default: the ledger's rows.")
     ] = "",
-    release: Annotated[
-        str, typer.Option("--factor-release", metavar="R", help="Factor release: a packaged name or a path.")
-    ] = "2026.1",
-    as_of: Annotated[
-        str, typer.Option("--as-of", metavar="DATE", help="Report date that decides which factors were issued.")
-    ] = "",
+    release: Release = DEFAULT_RELEASE,
+    as_of: AsOf = "",
     create: Annotated[bool, typer.Option("--create", help="Make the ledger if there is none.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Account a period and close it: from then on its figures change by restatement only.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shutan_collector.commands.console import told
+from shutan_collector.commands.options import DEFAULT_RELEASE, AsOf, Release, Series
 
 if TYPE_CHECKING:
     from datetime import date
@@ -27,7 +28,7 @@ def footprint(
     *,
     site: _Site,
     activity: Annotated[Path, typer.Option("--activity", metavar="DIR", help="Folder of activity files (CSV, XLSX).")],
-    series: Annotated[str, typer.Option("--series", metavar="STORE", help="sqlite:PATH, influxdb1:URL or a .csv.")],
+    series: Series,
     product: Annotated[str, typer.Option("--product", metavar="P", help="Product, as in the production rows.")],
     batch: Annotated[str, typer.Option("--batch", metavar="B", help="Batch of the product.")],
     out: Annotated[
@@ -37,12 +38,8 @@ def footprint(
         Path | None,
         typer.Option("--plan", metavar="FILE", help="Footprint plan; default footprint.toml beside --site."),
     ] = None,
-    release: Annotated[
-        str, typer.Option("--factor-release", metavar="R", help="Factor release: a packaged name or a path.")
-    ] = "2026.1",
-    as_of: Annotated[
-        str, typer.Option("--as-of", metavar="DATE", help="Report date that decides which factors were issued.")
-    ] = "",
+    release: Release = DEFAULT_RELEASE,
+    as_of: AsOf = "",
     ledger: Annotated[
         str, typer.Option("--ledger", metavar="URL", help="Print this ledger's chain head; needs --key.")
     ] = "",

@@ -1,18 +1,14 @@
 """`shutan restate` and `shutan proposal`: how a closed figure changes, and who said so."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer
 
 from shutan_collector.commands.console import told, write_json
+from shutan_collector.commands.options import Author, Json, Ledger, Period, Series
 
 __all__ = ["app", "proposal_app"]
 
-_Ledger = Annotated[str, typer.Option("--ledger", metavar="URL", help="sqlite:PATH or postgresql://...")]
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-_Author = Annotated[str, typer.Option("--author", metavar="NAME", help="Who answers for it.")]
 _Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why.")]
 _Seq = Annotated[int, typer.Argument(metavar="ENTRY", help="Number of the proposal's entry.")]
 
@@ -23,16 +19,16 @@ proposal_app = typer.Typer(no_args_is_help=True, help="Restatement proposals 重
 @app.command()
 def restate(
     *,
-    ledger: _Ledger,
+    ledger: Ledger,
     release: Annotated[str, typer.Option("--factor-release", metavar="R", help="A packaged name or a path.")],
-    period: Annotated[str, typer.Option("--period", metavar="P", help="Month 2025-06 or year 2025.")],
+    period: Period,
     as_of: Annotated[
         str, typer.Option("--as-of", metavar="DATE", help="Report date; default: the one of each closing.")
     ] = "",
-    author: _Author = "",
+    author: Author = "",
     reason: _Reason = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, write nothing.")] = False,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Old and new side by side; without --dry-run changed months get a new version (author and reason needed)."""
     with told("shutan restate"):
@@ -60,10 +56,10 @@ def restate(
 @proposal_app.command()
 def find(
     *,
-    ledger: _Ledger,
-    series: Annotated[str, typer.Option("--series", metavar="STORE", help="sqlite:PATH, influxdb1:URL or a .csv.")],
+    ledger: Ledger,
+    series: Series,
     period: Annotated[str, typer.Option("--period", metavar="P", help="Month or year; default: all closed.")] = "",
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Look for samples that came after a closing; each month that would change gets a proposal, no figure changes."""
     with told("shutan proposal find"):
@@ -83,7 +79,7 @@ def find(
 
 
 @proposal_app.command("list")
-def list_(*, ledger: _Ledger, as_json: _Json = False) -> None:
+def list_(*, ledger: Ledger, as_json: Json = False) -> None:
     """All proposals and what became of them."""
     with told("shutan proposal list"):
         from shutan_collector.ledger import operations_view  # noqa: PLC0415 - loads the database
@@ -101,7 +97,7 @@ def list_(*, ledger: _Ledger, as_json: _Json = False) -> None:
 
 
 @proposal_app.command()
-def accept(*, seq: _Seq, ledger: _Ledger, author: _Author, reason: _Reason) -> None:
+def accept(*, seq: _Seq, ledger: Ledger, author: Author, reason: _Reason) -> None:
     """Make a proposal the next version of its month."""
     with told("shutan proposal accept"):
         from shutan_collector.ledger.entries import now  # noqa: PLC0415 - loads the database
@@ -114,7 +110,7 @@ def accept(*, seq: _Seq, ledger: _Ledger, author: _Author, reason: _Reason) -> N
 
 
 @proposal_app.command()
-def reject(*, seq: _Seq, ledger: _Ledger, author: _Author, reason: _Reason) -> None:
+def reject(*, seq: _Seq, ledger: Ledger, author: Author, reason: _Reason) -> None:
     """Put a proposal aside, with the reason."""
     with told("shutan proposal reject"):
         from shutan_collector.ledger.entries import now  # noqa: PLC0415 - loads the database

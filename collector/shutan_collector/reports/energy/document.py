@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from shutan_collector.carbon.formulas import evaluate
 from shutan_collector.carbon.lines import Scope
+from shutan_collector.exact import exact_text
 from shutan_collector.periods import NS_PER_S, iso
 from shutan_collector.reports.energy.build import report_scope
-from shutan_collector.units import decimal_text
 
 if TYPE_CHECKING:
-    from fractions import Fraction
     from zoneinfo import ZoneInfo
 
     from shutan_collector.carbon.lines import Line
@@ -139,7 +138,7 @@ class _Writer:
             "provisional": line.provisional,
             "estimated": line.estimated,
             "exact": line.exact,
-            "unrounded": _figure(_fraction(evaluate(line.formula, line.inputs, rows).co2e_kg), "kgCO2"),
+            "unrounded": _figure(exact_text(evaluate(line.formula, line.inputs, rows).co2e_kg), "kgCO2"),
             "emission": _figure(line.co2e_g, "gCO2"),
         }
 
@@ -207,8 +206,8 @@ def _gas(reference: GasReference | None) -> dict[str, object] | None:
     if reference is None:
         return None
     return {
-        "temperature": _figure(_fraction(reference.temperature_c), "Cel"),
-        "pressure": _figure(_fraction(reference.pressure_kpa), "kPa"),
+        "temperature": _figure(exact_text(reference.temperature_c), "Cel"),
+        "pressure": _figure(exact_text(reference.pressure_kpa), "kPa"),
     }
 
 
@@ -234,16 +233,3 @@ def _seconds(duration_ns: int) -> int | str:
     """Seconds of a duration: an integer, or decimal text where they are not whole."""
     whole, fraction = divmod(duration_ns, NS_PER_S)
     return f"{whole}.{fraction:09d}".rstrip("0") if fraction else whole
-
-
-def _fraction(value: Fraction) -> str:
-    """Exact text: an integer, a decimal that ends, or numerator/denominator."""
-    rest = value.denominator
-    twos = fives = 0
-    while rest % 2 == 0:
-        rest, twos = rest // 2, twos + 1
-    while rest % 5 == 0:
-        rest, fives = rest // 5, fives + 1
-    if rest != 1:
-        return f"{value.numerator}/{value.denominator}"
-    return decimal_text(value, max(twos, fives))
