@@ -120,6 +120,8 @@ def test_one_number_from_the_page_down_to_the_register(text: str, tmp_path: Path
     ):
         assert said in section, said
     assert f"{_spaced(total_wh // 1000)} kWh × 0.1564 = {_kilograms(total_wh)} kg" in section
+    (program,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert _run(["python", "-c", program], tmp_path).split() == [str(grams), "True"]
     trace = printed[-1]
     for said in ("32531 g", "208000 Wh", "GRID-SC-2023", "n01/m-entry #57616862", "4102424000 Wh", "4102632000 Wh"):
         assert said in trace, said
