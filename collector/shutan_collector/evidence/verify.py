@@ -839,6 +839,7 @@ class Month:
         for name, value in expected.items():
             same(at, f"input {name}", value, values.get(name))
         kg = formula.kg(values)
+        need(kg >= 0, at, "mass of gas", "not below zero", str(kg))
         same(at, "gas_g", round(kg * 1000), line["gas_g"])
         same(at, "co2e_g", round(kg * values.get("gwp", 1) * 1000), line["co2e_g"])
         if "gwp" not in values:
@@ -887,7 +888,6 @@ class Month:
     def metered(self, at: tuple[str, str], line: dict[str, Any]) -> dict[str, Fraction]:
         """What the inputs of a metered line have to be, from the flow that it names."""
         meter, index = line["source"][len("meter:") :], line["flow"]
-        same(at, "activities", [], line["activities"])
         need(meter in self.readings, at, "readings", meter, "missing")
         flows = self.flows[meter]
         need(type(index) is int and 0 <= index < len(flows), at, "flow", f"0 to {len(flows) - 1}", index)
@@ -904,7 +904,11 @@ class Month:
             expected["pressure"] = Fraction(model["gas_reference"]["pressure_kpa"])
         if "enthalpy_kj_per_kg" in model:
             expected["enthalpy"] = Fraction(model["enthalpy_kj_per_kg"])
-        return expected
+        values, tests = self.measured(at, body["carrier"]) if body["carrier"] == "natural_gas" else ({}, {})
+        need({row["unit"] for row in tests.values()} <= {"1e4Nm3"}, at, "unit of fuel_quality", "1e4Nm3", sorted(tests))
+        same(at, "measured values", sorted(values), sorted({name for name, _, _ in line["inputs"]} & {*_FUEL}))
+        same(at, "activities", sorted(tests) if values else [], sorted(line["activities"]))
+        return {**expected, **values}
 
     def documented(self, at: tuple[str, str], line: dict[str, Any]) -> dict[str, Fraction]:
         """What the inputs of a line of documents have to be, from the rows that it names."""
@@ -942,12 +946,9 @@ class Month:
         Burnt = opening stock + purchases - closing stock - handed on; without both stocks it is purchases - handed on,
         and for what is not piped that is marked as estimated.
         """
-        moved, tests = (
-            {key: row for key, row in self.rows.items() if key.split("/")[0] == kind and row["fuel"] == fuel}
-            for kind in ("fuel_movement", "fuel_quality")
-        )
-        tests = {key: row for key, row in tests.items() if self.share(row)}
-        units = {row["unit"] for row in moved.values()} | {row["unit"] for row in tests.values()}
+        moved = {key: row for key, row in self.rows.items() if key[:14] == "fuel_movement/" and row["fuel"] == fuel}
+        measured, tests = self.measured(at, fuel)
+        units = {row["unit"] for row in (*moved.values(), *tests.values())}
         same(at, "unit of fc", {unit for name, _, unit in line["inputs"] if name == "fc"}, units)
         sums: dict[str, Fraction] = defaultdict(Fraction)
         for key, row in moved.items():
@@ -958,20 +959,26 @@ class Month:
         if taken:
             burnt += sums["opening_stock"] - sums["closing_stock"]
         same(at, "estimated 估算", not taken and units != {"1e4Nm3"}, "estimated" in line["marks"])
-        expected = {"fc": burnt}
-        for name, field in (("ncv", "ncv"), ("cc", "carbon_content"), ("of", "oxidation_rate")):
-            if tests and all(row[field] is not None for row in tests.values()):
-                weights = [number(row["quantity"], at, "quantity") * self.share(row) for row in tests.values()]
-                values = [number(row[field], at, field) for row in tests.values()]
-                mean = sum((weight * value for weight, value in zip(weights, values)), Fraction(0))  # noqa: B905
-                expected[name] = mean / sum(weights)
+        expected = {"fc": burnt, **measured}
         given = {name for name, _, _ in line["inputs"]}
         same(at, "measured values", sorted(expected), sorted(given))
         for role, row_id in line["factors"]:
             same((self.factors_at[0], row_id), f"fuel of {role}", fuel, self.factors[row_id]["subject"])
-        used = sorted([*moved, *(tests if len(expected) > 1 else ())])
-        same(at, "rows", used, sorted(line["activities"]))
+        same(at, "rows", sorted([*moved, *(tests if measured else ())]), sorted(line["activities"]))
         return expected
+
+    def measured(self, at: tuple[str, str], fuel: Any) -> tuple[dict[str, Fraction], dict[str, dict[str, Any]]]:
+        """Own values of a fuel: what every analysis of the month states, weighted by quantity; and the analyses."""
+        tests = {key: row for key, row in self.rows.items() if key[:13] == "fuel_quality/" and row["fuel"] == fuel}
+        tests = {key: row for key, row in tests.items() if self.share(row)}
+        weights = [number(row["quantity"], at, "quantity") * self.share(row) for row in tests.values()]
+        found: dict[str, Fraction] = {}
+        for name, field in (("ncv", "ncv"), ("cc", "carbon_content"), ("of", "oxidation_rate")):
+            if tests and all(row[field] is not None for row in tests.values()):
+                values = [number(row[field], at, field) for row in tests.values()]
+                mean = sum((weight * value for weight, value in zip(weights, values)), Fraction(0))  # noqa: B905
+                found[name] = mean / sum(weights)
+        return found, tests
 
     def share(self, row: dict[str, Any]) -> Fraction:
         """Share of a row's days, or of its one day, that lie in the month."""
