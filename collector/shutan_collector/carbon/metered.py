@@ -87,7 +87,7 @@ class _Valuer:
     def __init__(self, site: Site, meter: Meter, factors: FactorTable, as_of: date, book: ActivityBook | None) -> None:
         self._site = site
         self._meter = meter
-        self._factors = factors
+        self._factors = factors.known(as_of)
         self._as_of = as_of
         self._batches = [row for row in book.fuel_qualities if row.fuel == meter.carrier] if book else []
         self._of_day: dict[tuple[Scope, date], Draft] = {}

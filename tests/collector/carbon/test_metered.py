@@ -14,7 +14,7 @@ from shutan_collector.carbon.metered import metered_lines
 from shutan_collector.energy.counter import Counter
 from shutan_collector.energy.measure import Flow, Part
 from shutan_collector.errors import FactorError
-from shutan_collector.factors.table import packaged_factors
+from shutan_collector.factors.table import FactorTable, packaged_factors
 from shutan_collector.site.file import parse_site
 from shutan_collector.site.model import Meter, Role, Site
 from support.accounting import SITE, at
@@ -219,3 +219,19 @@ def test_a_region_without_a_factor_is_an_error_that_names_it() -> None:
     site = replace(the_site(), region="CN-XX")
     with pytest.raises(FactorError, match="CN-XX"):
         lines_of("entry", HOUR, site=site)
+
+
+@pytest.mark.parametrize(
+    ("meter_id", "row_id"), [("boiler-gas", "FUELB-NATURALGAS-NCV"), ("heat", "HEAT-CN"), ("steam", "HEAT-CN")]
+)
+def test_a_row_corrected_after_the_report_date_does_not_serve_it(meter_id: str, row_id: str) -> None:
+    """A report keeps the factors that were issued by its date, so that valuing it again repeats it."""
+    table = packaged_factors()
+    row = table.by_id(row_id)
+    corrected = replace(row, id=f"{row_id}-C", value=row.value + 1, known_from=date(2026, 2, 1))
+    site, later = the_site(), FactorTable([*table, corrected])
+    meter = meter_of(site, meter_id)
+    before, after = (metered_lines(site, meter, (HOUR,), later, day)[0] for day in (AS_OF, date(2026, 2, 1)))
+    assert before == metered_lines(site, meter, (HOUR,), table, AS_OF)[0]
+    assert f"{row_id}-C" in {use.id for use in after[0].factors}
+    assert after[0].co2e_g > before[0].co2e_g
