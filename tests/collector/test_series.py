@@ -136,13 +136,13 @@ def test_an_address_that_says_nothing_is_refused(address: str, said: str) -> Non
 
 
 def test_a_missing_or_foreign_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StoreUnavailableError, match=r"series\.db"):
+    with pytest.raises(RequestError, match=r"series\.db: no such file"):
         open_reader(f"sqlite:{tmp_path / 'series.db'}")
     (tmp_path / "text.db").write_text("this is not a database, and long enough to be read as a header of one")
-    with pytest.raises(StoreUnavailableError, match=r"text\.db"):
+    with pytest.raises(RequestError, match=r"text\.db"):
         open_reader(f"sqlite:{tmp_path / 'text.db'}")
     sqlite3.connect(tmp_path / "other.db").executescript("CREATE TABLE t (x)").close()
-    with pytest.raises(StoreUnavailableError, match="not a series store"):
+    with pytest.raises(RequestError, match="not a series store"):
         open_reader(f"sqlite:{tmp_path / 'other.db'}")
 
 

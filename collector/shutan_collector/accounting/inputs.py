@@ -54,11 +54,12 @@ def open_basis(places: Places, period: str) -> Generator[Basis]:
     path = Path(places.site)
     site = load_site(path)
     book = load_activities(Path(places.activity), site.zone, site) if places.activity else ActivityBook()
+    _refuse_future(site, period)
     release = load_release(places.release)
     as_of = _as_of(places.as_of, site, period)
     site_text = path.read_text(encoding="utf-8")
     tariff = tariff_path(site_text, path)
-    with open_reader(places.series) as reader:
+    with open_reader(places.series, "--series") as reader:
         yield Basis(
             site=site,
             site_text=site_text,
@@ -76,6 +77,13 @@ def parse_day(text: str, where: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise RequestError(where, f"{text!r} is not a date; give 2026-06-01") from None
+
+
+def _refuse_future(site: Site, period: str) -> None:
+    """A period that has not begun has no figures: zeros would pass for an answer."""
+    begins = from_ns(month_span(months_of(period)[0], site.zone).start_ns, site.zone)
+    if begins > datetime.now(UTC):
+        raise RequestError("--period", f"{period} has not begun; it begins on {begins.date()}")
 
 
 def _as_of(text: str, site: Site, period: str) -> date:

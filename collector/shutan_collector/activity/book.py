@@ -71,7 +71,8 @@ def read_activities(
     Raises ActivityError with every mistake of every file; nothing is returned then.
     """
     if not directory.is_dir():
-        raise ActivityError(str(directory), (Problem("folder", "no such folder of activity files"),))
+        wrong = "is a file; give the folder that holds it" if directory.exists() else "no such folder of activity files"
+        raise ActivityError(str(directory), (Problem("folder", wrong),))
     context = Context(zone, Vocabulary.of(site, factors))
     findings = Findings()
     problems = findings.problems
@@ -89,6 +90,8 @@ def read_activities(
         rows.extend(_rows_of(file, context, findings))
         files.append(SourceFile(name, file.sha256, file.encoding, len(rows) - before))
     problems.extend(check_rows(rows))
+    if not files and not problems:  # a slip in the path would otherwise account a month without its documents
+        problems.append(Problem("folder", "holds no .csv or .xlsx file; `shutan activity template` writes one"))
     if problems:
         raise ActivityError(str(directory), tuple(problems))
     return Imported(ActivityBook.of((row for _, row in rows), zone), tuple(files))

@@ -133,7 +133,7 @@ def reconcile(
         rule = bill_rule(prevails, tolerance)
         model = load_site(Path(site))
         imported, _ = _read(directory, site, model)
-        with open_reader(series) as reader:
+        with open_reader(series, "--series") as reader:
             results = reconcile_from(imported.book.bills, model, reader, rule)
         if as_json:
             write_json(reconcile_document(results))

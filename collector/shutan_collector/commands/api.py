@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from socket import SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, getaddrinfo, socket
 from typing import Annotated, Final
 
 import typer
@@ -48,12 +49,10 @@ def api(
         if token is None and not is_loopback(host):
             raise RequestError("--host", f"{host} can be reached from outside: give --token-file FILE as well")
         model, table = load_site(Path(site)), load_release(release)
-        with open_ledger(ledger) as opened:
+        with open_ledger(ledger) as opened, _listen(host, port) as listener:
             typer.echo(f"http://{host}:{port}/openapi.json", err=True)
-            uvicorn.run(
+            config = uvicorn.Config(
                 create_api(opened, table, model, token=token),
-                host=host,
-                port=port,
                 log_level="warning",
                 access_log=False,
                 server_header=False,
@@ -61,3 +60,22 @@ def api(
                 timeout_keep_alive=_KEEP_ALIVE_S,
                 timeout_graceful_shutdown=_FAREWELL_S,
             )
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket:
+    """A socket bound to the address. Raises RequestError: in use, not ours, not a name."""
+    from shutan_collector.errors import RequestError  # noqa: PLC0415 - loaded by every command anyway
+
+    try:
+        family, kind, protocol, _, address = getaddrinfo(host, port, type=SOCK_STREAM)[0]
+        listener = socket(family, kind, protocol)
+        try:
+            listener.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+            listener.bind(address)
+        except OSError:
+            listener.close()
+            raise
+    except OSError as error:
+        raise RequestError("--host, --port", f"{host}:{port}: {error.strerror}; choose another") from None
+    return listener

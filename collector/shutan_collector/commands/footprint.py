@@ -81,7 +81,7 @@ def _compute(places: tuple[Path, Path, str, Path], wanted: tuple[str, str], rele
     book = load_activities(activity, site.zone, site, factors.table)
     _, last = window_of(book, *wanted, plan.window, site)
     day = _as_of(as_of, last)
-    with open_reader(series) as reader:
+    with open_reader(series, "--series") as reader:
         basis = Basis(site, plan, book, reader, factors.table, day)
         return build_footprint(basis, *wanted, (factors.name, factors.sha256))
 

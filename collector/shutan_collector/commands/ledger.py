@@ -21,6 +21,7 @@ app = typer.Typer(
 
 _Ledger = Annotated[str, typer.Option("--ledger", metavar="URL", help="sqlite:PATH or postgresql://USER@HOST/DATABASE")]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+_KINDS = ("document", "close", "proposal", "rejection", "activity")
 _HEAD = re.compile(r"(\d+):([0-9a-f]{64})")
 
 
@@ -53,7 +54,9 @@ def head(*, ledger: _Ledger, as_json: _Json = False) -> None:
 def entries(
     *,
     ledger: _Ledger,
-    kind: Annotated[str, typer.Option("--kind", help="Only this kind: document, close, proposal, activity ...")] = "",
+    kind: Annotated[
+        str, typer.Option("--kind", help="Only this kind: document, close, proposal, rejection or activity.")
+    ] = "",
     key: Annotated[str, typer.Option("--key", help="Only this key, such as readings/m-entry.")] = "",
     period: Annotated[str, typer.Option("--period", metavar="P", help="Only this month or year.")] = "",
     after: Annotated[int, typer.Option("--after", metavar="N", help="Only entries with a higher number.")] = 0,
@@ -63,9 +66,12 @@ def entries(
 ) -> None:
     """Entries by number."""
     with told("shutan ledger"):
+        from shutan_collector.errors import RequestError  # noqa: PLC0415 - loaded by every command anyway
         from shutan_collector.ledger.store import open_ledger  # noqa: PLC0415 - loads the database
         from shutan_collector.ledger.view import entries_table, header_object  # noqa: PLC0415 - loads rich
 
+        if kind and kind not in _KINDS:
+            raise RequestError("--kind", f"{kind!r} is not one of {', '.join(_KINDS)}")
         chosen = {"kind": kind or None, "key": key or None, "period": period or None}
         with open_ledger(ledger) as opened:
             if as_json and bodies:

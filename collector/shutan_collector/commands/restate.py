@@ -68,7 +68,7 @@ def find(
         from shutan_collector.ledger.store import open_ledger  # noqa: PLC0415 - see above
         from shutan_collector.series import open_reader  # noqa: PLC0415 - see above
 
-        with open_ledger(ledger) as opened, open_reader(series) as reader:
+        with open_ledger(ledger) as opened, open_reader(series, "--series") as reader:
             found = tuple(operations.find_late(opened, reader, now(), period))
         if as_json:
             write_json(operations_view.late_document(found))

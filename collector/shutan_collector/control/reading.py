@@ -199,5 +199,7 @@ def read_text(path: Path) -> str:
     """A file's text. Raises ControlError."""
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ControlError(str(path), (Problem("file", f"cannot be read: {error}"),)) from error
+    except OSError as error:
+        raise ControlError(str(path), (Problem("file", f"cannot be read: {error.strerror}"),)) from error
+    except UnicodeDecodeError as error:
+        raise ControlError(str(path), (Problem("file", "is not text in UTF-8"),)) from error

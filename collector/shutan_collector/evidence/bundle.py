@@ -143,6 +143,8 @@ def _refuse_unless_verified(evidence: Evidence) -> None:
     verdict = verify.examine(evidence.archive, evidence.signature, evidence.public_pem, "evidence")
     if not verdict["ok"]:
         found = json.dumps(verdict["difference"], ensure_ascii=False)
+        if "[Errno " in found:  # the disk is full, openssl is not there: the machine, not the evidence
+            raise EvidenceError(evidence.period, f"cannot be verified on this machine, and is not written: {found}")
         raise EvidenceError(evidence.period, f"the evidence does not verify, and is not written: {found}")
 
 

@@ -91,8 +91,10 @@ def load_plan(path: Path, site: Site) -> Plan:
     except FileNotFoundError:
         problem = Problem("file", "no such footprint plan; write footprint.toml beside site.toml, or give --plan FILE")
         raise FootprintError(str(path), (problem,)) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise FootprintError(str(path), (Problem("file", f"cannot be read: {error}"),)) from error
+    except OSError as error:
+        raise FootprintError(str(path), (Problem("file", f"cannot be read: {error.strerror}"),)) from error
+    except UnicodeDecodeError as error:
+        raise FootprintError(str(path), (Problem("file", "is not text in UTF-8"),)) from error
     return parse_plan(text, str(path), site)
 
 

@@ -89,6 +89,8 @@ class Database:
                 raise LedgerError(self.where, f"{reason}; check the permissions of the file and its folder") from error
             if "decode" in reason:  # a text column that is not UTF-8 any more: damage, which waiting does not mend
                 raise LedgerError(self.where, f"cannot be read as a ledger: {reason}") from error
+            if "disk" in reason:
+                raise StoreUnavailableError(self.where, f"{reason}; make room on the disk and try again") from error
             if isinstance(error, exc.OperationalError | exc.InterfaceError):
                 raise StoreUnavailableError(self.where, f"{reason}; try again") from error
             raise LedgerError(self.where, f"cannot be read as a ledger: {reason}") from error

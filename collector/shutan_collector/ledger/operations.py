@@ -53,6 +53,8 @@ def close_period(
     Months that were closed before a mistake in a later one stay closed. Raises what account_month and close_month
     raise; LedgerError if there is nothing to close.
     """
+    if not author.strip():  # told before minutes of work, not after them
+        raise LedgerError("author", "is empty; name the person who closes")
     closes: list[Close] = []
     for month in months_of(period):
         if len(period) == YEAR_LENGTH and state(ledger, month).status is not Status.OPEN:

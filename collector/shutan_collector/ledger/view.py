@@ -82,12 +82,12 @@ def audit_object(found: Audit) -> JsonObject:
 
 def entries_table(headers: Iterable[Header]) -> Table:
     """One row per entry."""
-    table = _table("entries 条目", ("entry\n条目", "time\n时间", "author\n人员", "kind\n类别", "key\n键"))
+    table = _table("entries 条目", ("entry\n条目", "time UTC\n时间", "author\n人员", "kind\n类别", "key\n键"))
     for name in ("period\n核算期", "hash\n摘要"):
         table.add_column(name, no_wrap=True)
     for item in headers:
         names = (escape(text) for text in (item.author, item.kind, item.key, item.period))
-        table.add_row(str(item.seq), item.at[:19] + "Z", *names, item.hash[:_HASH_DIGITS])
+        table.add_row(str(item.seq), _time(item.at), *names, item.hash[:_HASH_DIGITS])
     return table
 
 
@@ -97,7 +97,7 @@ def periods_table(found: Iterable[tuple[PeriodState, Close]]) -> Table:
         "period\n核算期",
         "version\n版本",
         "entry\n条目",
-        "time\n时间",
+        "time UTC\n时间",
         "author\n人员",
         "reason\n原因",
         "state\n状态",
@@ -105,7 +105,7 @@ def periods_table(found: Iterable[tuple[PeriodState, Close]]) -> Table:
     table = _table("closed periods 已关账", names)
     for state, close in found:
         stale = f"stale 待重关: {', '.join(state.stale)}" if state.stale else "current 现行"
-        row = (state.period, str(state.version), str(state.entry), close.at[:19] + "Z")
+        row = (state.period, str(state.version), str(state.entry), _time(close.at))
         table.add_row(*row, escape(close.author), escape(close.reason), stale)
     return table
 
@@ -138,6 +138,11 @@ def _figures(change: Change) -> tuple[str, str, str, str]:
         return old, new, difference, "kg CO₂e"
     old, new, difference = ("–" if value is None else str(value) for value in values)
     return old, new, difference, change.unit
+
+
+def _time(at: str) -> str:
+    """Day and second on two lines where the terminal is narrow, never cut."""
+    return f"{at[:10]} {at[11:19]}"
 
 
 def _kg(grams: int | None) -> str:

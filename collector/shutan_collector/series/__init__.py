@@ -22,18 +22,20 @@ _KINDS: Final = {
 }
 
 
-def open_reader(address: str) -> SeriesReader:
+def open_reader(address: str, option: str = "--store") -> SeriesReader:
     """The reader for `sqlite:PATH`, `csv:PATH` (or a bare path that ends in .csv), `influxdb1:http://HOST:PORT/DATABASE`.
 
-    Raises RequestError for an address that says nothing, StoreUnavailableError if the store cannot be opened,
-    SeriesFileError for a file with malformed rows.
+    option   what a person gave the address with
+
+    Raises RequestError for an address that says nothing or names no store,
+    StoreUnavailableError if the store cannot be opened, SeriesFileError for a file with malformed rows.
     """
     kind, _, rest = address.partition(":")
     if kind not in _KINDS and address.endswith(".csv"):
         kind, rest = "csv", address
     if kind not in _KINDS or not rest:
         accepted = "sqlite:PATH, csv:PATH or influxdb1:http://HOST:PORT/DATABASE"
-        raise RequestError("--store", f"{address!r} is not a store address; give {accepted}")
+        raise RequestError(option, f"{address!r} is not a store address; give {accepted}")
     module, name = _KINDS[kind]
     factory: Callable[[str], SeriesReader] = getattr(import_module(module), name)
     return factory(rest)

@@ -140,7 +140,7 @@ def _credentials() -> dict[str, str]:
     try:
         password = Path(file).read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise RequestError(PASSWORD_FILE, f"cannot be read: {error}") from error
+        raise RequestError(PASSWORD_FILE, f"{file} cannot be read: {error.strerror}") from error
     return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")}
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
-from shutan_collector.errors import SeriesError, StoreUnavailableError
+from shutan_collector.errors import RequestError, SeriesError, StoreUnavailableError
 from shutan_collector.series.base import Source, collect
 from shutan_gateway.errors import GatewayError
 from shutan_gateway.stores.sqlite import schema
@@ -26,9 +27,13 @@ class SqliteReader:
 
     def __init__(self, path: str) -> None:
         self._where = f"sqlite:{path}"
+        if not Path(path).is_file():  # waiting does not bring it: most of all a slip in the path
+            raise RequestError(self._where, "no such file; check the path")
         try:
             self._conn = schema.open_readonly(path)
         except GatewayError as error:
+            if "not a database" in str(error) or "not a series store" in str(error):
+                raise RequestError(self._where, str(error)) from error
             raise StoreUnavailableError(self._where, str(error)) from error
         try:
             self._conn.execute("BEGIN")

@@ -115,8 +115,10 @@ def _read(path: Path, where: str, key: str) -> str:
     except FileNotFoundError:
         remedy = "no such site file; give --site FILE" if key == "file" else f"no such file: {path}"
         raise SiteError(where, (Problem(key, remedy),)) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SiteError(where, (Problem(key, f"cannot be read: {error}"),)) from error
+    except OSError as error:
+        raise SiteError(where, (Problem(key, f"cannot be read: {error.strerror}"),)) from error
+    except UnicodeDecodeError as error:
+        raise SiteError(where, (Problem(key, "is not text in UTF-8"),)) from error
 
 
 def _table(model: type[_T], value: object, key: str, problems: list[Problem]) -> _T | None:

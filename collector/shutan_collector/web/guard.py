@@ -44,8 +44,10 @@ def read_token(path: Path) -> str:
     try:
         mode = path.stat().st_mode
         lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(where, f"{path} cannot be read: {error}") from None
+    except OSError as error:
+        raise RequestError(where, f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise RequestError(where, f"{path} is not text in UTF-8") from None
     token = lines[0].strip() if lines else ""
     if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise RequestError(where, f"others may read {path} (mode {stat.S_IMODE(mode):o}); run chmod 600 on it")

@@ -59,7 +59,8 @@ def line_list(snapshot: Snapshot, period: str, source: str | None, offset: int, 
         rows += found[first : first + limit - len(rows)]
         total += len(found)
     if source is not None and not total:
-        raise ProblemError(HTTPStatus.NOT_FOUND, f"period {period} has no lines of source {source!r}")
+        known = ", ".join(sorted(reference.name.removeprefix(_PREFIX) for reference in _documents(close, None)))
+        raise ProblemError(HTTPStatus.NOT_FOUND, f"period {period} has no lines of source {source!r}; it has {known}")
     return line_models.LineList(
         period=period,
         version=close.version,
@@ -112,7 +113,7 @@ def _find(snapshot: Snapshot, close: Close, line_id: str) -> tuple[JsonObject, R
         found = snapshot.lines(reference)
         if line_id in found.places:
             return found.rows[found.places[line_id]], reference
-    raise ProblemError(HTTPStatus.NOT_FOUND, f"period {close.period} has no line {line_id!r}")
+    raise ProblemError(HTTPStatus.NOT_FOUND, f"period {close.period} has no line {line_id!r}; list them without its id")
 
 
 def _zone(snapshot: Snapshot, close: Close) -> ZoneInfo:

@@ -348,8 +348,16 @@ def test_folder_that_is_not_there(tmp_path: Path) -> None:
         read(tmp_path / "nowhere")
 
 
-def test_empty_folder_is_an_empty_book(tmp_path: Path) -> None:
-    assert len(read(tmp_path).book) == 0
+def test_a_folder_without_files_is_a_slip(tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").touch()
+    assert "holds no .csv or .xlsx file" in mistakes(tmp_path)[0]
+
+
+def test_a_file_in_place_of_its_folder(tmp_path: Path) -> None:
+    file = tmp_path / "bill.csv"
+    file.touch()
+    with pytest.raises(ActivityError, match="is a file; give the folder that holds it"):
+        read(file)
 
 
 @pytest.mark.parametrize("suffix", ["xlsx", "csv"])

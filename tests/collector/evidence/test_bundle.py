@@ -74,6 +74,14 @@ def test_evidence_that_would_not_verify_is_not_given_out(documents: Documents, k
         evidence_of(documents, key)
 
 
+def test_a_machine_that_cannot_verify_does_not_blame_the_evidence(
+    documents: Documents, key: SiteKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/nonexistent")
+    with pytest.raises(EvidenceError, match=r"cannot be verified on this machine.*No such file or directory"):
+        evidence_of(documents, key)
+
+
 def test_a_restated_month_brings_the_version_that_holds(documents: Documents, key: SiteKey) -> None:
     ledger = closed(documents)
     first = ledger.chain[-1].seq

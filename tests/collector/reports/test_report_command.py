@@ -93,7 +93,7 @@ def test_the_same_request_gives_the_same_bytes(run: Run) -> None:
         ({"site": "/nonexistent/site.toml"}, "/nonexistent/site.toml: file: no such site file", EXIT_MISTAKE),
         ({"store": "series.db"}, "--store: 'series.db' is not a store address", EXIT_MISTAKE),
         ({"store": "oracle:x"}, "--store: 'oracle:x' is not a store address", EXIT_MISTAKE),
-        ({"store": "sqlite:/nonexistent/series.db"}, "sqlite:/nonexistent/series.db", EXIT_RETRY),
+        ({"store": "sqlite:/nonexistent/series.db"}, "sqlite:/nonexistent/series.db: no such file", EXIT_MISTAKE),
         ({"store": f"influxdb1:http://{HOST}:1/db"}, "does not answer", EXIT_RETRY),
         ({"as_of": "2023-01-01"}, "co2_average for CN-SC 2026: no factor of this or an earlier year", EXIT_MISTAKE),
     ],

@@ -227,8 +227,10 @@ def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(SiteError, match=r"no such site file"):
         load_site(tmp_path / "site.toml")
     (tmp_path / "bad.toml").write_bytes(b"\xff")
-    with pytest.raises(SiteError, match="cannot be read"):
+    with pytest.raises(SiteError, match="is not text in UTF-8"):
         load_site(tmp_path / "bad.toml")
+    with pytest.raises(SiteError, match="cannot be read: Is a directory"):
+        load_site(tmp_path)
 
 
 def test_a_file_in_utf8(tmp_path: Path) -> None:
