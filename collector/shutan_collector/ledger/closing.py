@@ -184,7 +184,13 @@ def compare_versions(ledger: Reader, period: str, old: int = 0, new: int = 0) ->
     Raises LedgerError if there is no such version.
     """
     versions = {close.version: close for close in history(ledger, period)}
-    after = new or max(versions, default=0)
+    if not versions:
+        raise LedgerError(f"period {period}", "has never been closed: there is nothing to compare")
+    if len(versions) == 1 and not old and not new:
+        raise LedgerError(
+            f"period {period}", "has one version only: it was never restated, there is nothing to compare"
+        )
+    after = new or max(versions)
     before = old or after - 1
     for version in (before, after):
         if version not in versions:

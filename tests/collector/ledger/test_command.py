@@ -70,7 +70,7 @@ def test_entries(run: Run, ledger: Ledger) -> None:
     assert [item["body"]["by_scope"]["scope2_location"] for item in full] == [13_918_350, 14_076_000]
     assert len(json.loads(run("entries", "--limit", "3", "--after", "2", "--json").stdout)) == 3
     table = run("entries", "--kind", "close").stdout
-    for said in ("曾工", "审核员", "2025-07", headers[0].hash[:16], "2026-02-01T00:00:00Z"):
+    for said in ("曾工", "审核员", "2025-07", headers[0].hash[:16], "2026-02-01 00:00:00"):
         assert said in table
 
 
@@ -107,9 +107,25 @@ def test_compare(run: Run, ledger: Ledger) -> None:
 
 def test_compare_a_version_that_is_not_there(run: Run, ledger: Ledger) -> None:
     del ledger
-    mistake(run("compare", "--period", "2025-07"), "period 2025-07: has no version 0; it has 1")
+    mistake(run("compare", "--period", "2025-07"), "period 2025-07: has one version only: it was never restated")
+    mistake(run("compare", "--period", "2025-07", "--new", "1"), "period 2025-07: has no version 0; it has 1")
     mistake(run("compare", "--period", "2025-06", "--old", "5"), "period 2025-06: has no version 5; it has 2")
-    mistake(run("compare", "--period", "2025-01"), "period 2025-01: has no version")
+    mistake(run("compare", "--period", "2025-01"), "period 2025-01: has never been closed")
+
+
+def test_a_kind_that_no_entry_has(run: Run, ledger: Ledger) -> None:
+    del ledger
+    said = "--kind: 'closes' is not one of document, close, proposal, rejection, activity"
+    mistake(run("entries", "--kind", "closes"), said)
+
+
+def test_a_time_is_whole_on_a_narrow_terminal(url: str, ledger: Ledger) -> None:
+    del ledger
+    for command in (("entries", "--kind", "close"), ("periods",)):
+        shown = CliRunner().invoke(app, [*command, "--ledger", url], env={"COLUMNS": "80"}).stdout
+        assert "2026-02-01" in shown
+        assert "00:00:00" in shown
+        assert "…" not in shown
 
 
 def test_verify(run: Run, ledger: Ledger) -> None:
