@@ -91,13 +91,16 @@ class MonthPlan:
 
 
 def readings(plan: MonthPlan, meter: str, per_day: int, days: int) -> JsonObject:
-    """A readings document of constant consumption over the first days of the month; its boundaries are days."""
+    """A readings document of constant consumption over the first days of the month; its boundaries are days.
+
+    Each month has an instrument of its own, which begins at zero: months of any consumption stand beside each other.
+    """
     boundaries: list[list[int] | None] = [[plan.start_ns + n * DAY_NS, n, n] for n in range(days + 1)]
     return {
         "schema": "shutan.readings/1",
         "meter": meter,
         "unit": "Wh",
-        "instruments": [{"source": f"n01/{meter}", "ct": "40", "pt": "1"}],
+        "instruments": [{"source": f"n01/{meter} #{plan.period}", "ct": "40", "pt": "1"}],
         "t_ns": [plan.start_ns + n * DAY_NS for n in range(days + 1)],
         "register": [n * per_day for n in range(days + 1)],
         "instrument": [0] * (days + 1),

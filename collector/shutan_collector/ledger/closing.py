@@ -28,6 +28,7 @@ from shutan_collector.ledger.closes import (
 )
 from shutan_collector.ledger.compare import Difference, compare, compare_totals
 from shutan_collector.ledger.entries import Record
+from shutan_collector.ledger.joins import check_joins, ends_of_close, ends_of_documents, months_beside
 from shutan_collector.ledger.proposals import accept_proposal, proposals, propose, reject_proposal
 from shutan_collector.ledger.totals import sum_totals
 from shutan_collector.ledger.versions import (
@@ -74,8 +75,9 @@ YEAR_LENGTH: Final = len("2025")
 def close_month(ledger: Ledger, documents: PeriodDocuments, author: str, at: str) -> Close:
     """Close a month for the first time: version 1, in one transaction.
 
-    Raises LedgerError (closed already, totals that are not the sums of the lines, a certificate claimed elsewhere) and
-    IncompleteError (meters without readings up to the end that nobody has declared missing); then nothing is written.
+    Raises LedgerError (closed already, totals that are not the sums of the lines, a certificate claimed elsewhere, a
+    register or a row that does not fit what other months were closed with: ledger/joins.py) and IncompleteError (meters
+    without readings up to the end that nobody has declared missing); then nothing is written.
     """
     totals = totals_of(documents)
     check_documents(documents)
@@ -90,6 +92,11 @@ def close_month(ledger: Ledger, documents: PeriodDocuments, author: str, at: str
                 f"is closed already (version {close.version}, entry {close.seq}, {close.at}); restate it with a reason",
             )
         check_claims(writer, documents)
+        fresh = ends_of_documents(documents)
+        for item in current_closes(writer).values():
+            if not item.months:
+                beside = months_beside(item.period, period)
+                check_joins((ends_of_close(writer, item, registers=beside), fresh))
         return write_version(writer, None, period, write_documents(writer, period, sealed), totals)
 
 
@@ -128,13 +135,14 @@ def close_year(ledger: Ledger, year: str, author: str, at: str, reason: str = ""
     """Close a year over its twelve closed months; once more, as the next version, when months have been restated since.
 
     The totals are the sums of the months' totals. reason: by default the months that have been restated.
-    Raises LedgerError (not a year, months open, nothing changed).
+    Raises LedgerError (not a year, months open, months that do not fit together, nothing changed).
     """
     where = f"period {year}"
     if len(year) != YEAR_LENGTH or not year.isdecimal():
         raise LedgerError(where, "is not a year; give 2025")
     with ledger.writing(author, at) as writer:
         months = _closed_months(writer, year)
+        check_joins([ends_of_close(writer, month) for month in months])
         close = last_close(writer, year)
         references = [MonthReference(item.period, item.seq, item.version) for item in months]
         said = check_reason(where, reason) if reason else ""

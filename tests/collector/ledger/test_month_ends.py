@@ -1,15 +1,21 @@
 """Neighbouring months share one boundary reading: no kilogram is lost or doubled where one month becomes the next."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from shutan_collector.activity.kinds import ActivityBook
+from shutan_collector.activity.rows import Direction, FuelMovement, HeatForm, HeatPurchase
+from shutan_collector.errors import LedgerError
 from shutan_collector.ledger.closing import accept_proposal, current
 from shutan_collector.ledger.operations import close_period, find_late
 from shutan_collector.ledger.store import Ledger, open_ledger
-from support.accounting import MemoryReader, Readings, at
+from support.accounting import SITE, MemoryReader, Readings, at
 from support.small_ledger import AT, AUTHOR, ENTRY, small_basis, steady_series
 
 SECOND = 10**9
@@ -61,3 +67,78 @@ def test_a_late_reading_beside_the_months_end_is_noticed_in_both_months(ledger: 
     assert end(june, -1) == end(july, 0) == late
     assert passed(june) + passed(july) == whole
     assert list(find_late(ledger, MemoryReader(series), AT)) == []
+
+
+def test_a_month_that_begins_with_another_reading_than_the_last_one_ends_with_stays_open(ledger: Ledger) -> None:
+    """The nearer reading arrives between two closings: the second month waits until the first one has it too."""
+    midnight = at("2025-07-01T00:00")
+    series = steady_series("2025-05-31T22:00", 24 * 61 + 4)
+    whole, holed = series[ENTRY], without(series[ENTRY], midnight)
+    close_period(ledger, small_basis({**series, ENTRY: holed}), "2025-06", AUTHOR, AT)
+    with pytest.raises(LedgerError, match=r"meter entry begins with register .* 2025-06 ends with"):
+        close_period(ledger, small_basis(series), "2025-07", AUTHOR, AT)
+    (late,) = find_late(ledger, MemoryReader(series), AT)
+    assert (late.period, [(day.meter, day.day) for day in late.days]) == ("2025-06", [("entry", "2025-07-01")])
+    assert late.proposal is not None
+    accept_proposal(ledger, late.proposal.seq, AUTHOR, "the node's store was read out", AT)
+    close_period(ledger, small_basis(series), "2025-07", AUTHOR, AT)
+    register_at = dict(whole)
+    both = passed(readings(ledger, "2025-06")) + passed(readings(ledger, "2025-07"))
+    assert both == register_at[at("2025-08-01T00:00")] - register_at[at("2025-06-01T00:00")]
+
+
+def heat(quantity: str, last: date = date(2025, 7, 15), key: str = "H1") -> HeatPurchase:
+    return HeatPurchase(
+        key=key, place="heat.csv:2", source="invoice", note="", start=date(2025, 6, 16), end=last, form=HeatForm.HEAT,
+        heat_gj=Fraction(quantity),
+    )  # fmt: skip
+
+
+def diesel(day: date, place: str = "fuel.csv:2") -> FuelMovement:
+    return FuelMovement(
+        key="D1", place=place, source="invoice", note="", fuel="diesel", day=day, direction=Direction.PURCHASE,
+        quantity=Fraction(3), unit="t",
+    )  # fmt: skip
+
+
+HALVES = ActivityBook(heat_purchases=(heat("100"),))
+JUNE = ActivityBook(fuel_movements=(diesel(date(2025, 6, 30)),))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        pytest.param(HALVES, ActivityBook(heat_purchases=(heat("120"),)), "says otherwise .heat_gj.", id="amount"),
+        pytest.param(HALVES, ActivityBook(), "is not among the rows of 2025-07", id="deleted"),
+        pytest.param(ActivityBook(), HALVES, "is not among the rows of 2025-06", id="came later"),
+        pytest.param(JUNE, ActivityBook(fuel_movements=(diesel(date(2025, 7, 1)),)), "otherwise .day.", id="moved"),
+    ],
+)
+def test_a_row_that_changed_after_its_first_month_was_closed_is_refused(
+    ledger: Ledger, first: ActivityBook, second: ActivityBook, said: str
+) -> None:
+    """Half of it is closed already: with other content the halves would not be one invoice."""
+    series = steady_series("2025-05-31T22:00", 24 * 61 + 4)
+    close_period(ledger, small_basis(series, first), "2025-06", AUTHOR, AT)
+    head = ledger.head()
+    with pytest.raises(LedgerError, match=said):
+        close_period(ledger, small_basis(series, second), "2025-07", AUTHOR, AT)
+    assert ledger.head() == head
+
+
+def test_the_same_row_from_another_file_and_a_correction_with_its_own_key_are_taken(ledger: Ledger) -> None:
+    series = steady_series("2025-05-31T22:00", 24 * 61 + 4)
+    close_period(ledger, small_basis(series, HALVES), "2025-06", AUTHOR, AT)
+    extra = replace(heat("20", key="H1-more"), start=date(2025, 7, 1))
+    second = ActivityBook(heat_purchases=(replace(heat("100"), place="new.csv:9"), extra))
+    (close,) = close_period(ledger, small_basis(series, second), "2025-07", AUTHOR, AT)
+    assert close.totals.by_scope["scope2_heat"] == round((50 + 20) * Fraction("0.11") * 10**6)
+
+
+@pytest.mark.parametrize("setting", ['gwp = "AR6"', 'fuel_family = "FUELA"', 'timezone = "Asia/Tokyo"'])
+def test_a_year_is_counted_in_one_way(ledger: Ledger, setting: str) -> None:
+    series = steady_series("2025-05-31T20:00", 24 * 61 + 4)
+    close_period(ledger, small_basis(series), "2025-06", AUTHOR, AT)
+    other = SITE.replace("[site]", f"[site]\n{setting}", 1)
+    with pytest.raises(LedgerError, match="a year is counted in one way"):
+        close_period(ledger, small_basis(series, site_text=other), "2025-07", AUTHOR, AT)
