@@ -69,6 +69,7 @@ def test_hours_are_what_really_passed(year: Year, site: Site, reader: SeriesRead
 
 def test_the_site_is_whole(site: Site) -> None:
     assert len(site.meters) == 40
+    assert site.sector == "food_drink"
     assert {meter.carrier for meter in site.meters} == set(Carrier) - {Carrier.HEAT, Carrier.DIESEL, Carrier.COAL}
     assert {meter.role for meter in site.meters} == set(Role) - {Role.BOUNDARY}
     assert {meter.level for meter in site.meters} == {1, 2, 3}

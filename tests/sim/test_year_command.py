@@ -26,6 +26,18 @@ def test_the_files_are_written_and_counted(tmp_path: Path) -> None:
     assert any(line.startswith("2026-01-03T01:00:00+08:00,") for line in lines)
 
 
+def test_a_file_gets_no_bar(tmp_path: Path) -> None:
+    _, said = run(tmp_path)
+    assert len(said) == 1
+
+
+def test_a_shorter_run_into_the_same_folder_leaves_no_documents_of_the_longer_one(tmp_path: Path) -> None:
+    run(tmp_path, "--days", "31")
+    assert (tmp_path / "activity" / "green_power.csv").exists()
+    run(tmp_path, "--start", "2025-01-05", "--days", "1")
+    assert not (tmp_path / "activity" / "green_power.csv").exists()
+
+
 def test_kinds_and_days_are_chosen_by_name(tmp_path: Path) -> None:
     code, _ = run(tmp_path / "a", "--events", "duplicates", "--only-days", "2025-01-02..2025-01-03,2025-01-01")
     assert code == 0

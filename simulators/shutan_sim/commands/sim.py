@@ -76,9 +76,11 @@ def _complain(line: str) -> None:
 
 
 def _bar() -> Progress:
+    """A bar for a person: a file that stderr is written to gets the result only."""
+    console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"),
-        TimeElapsedColumn(), console=Console(stderr=True),
+        TimeElapsedColumn(), console=console, disable=not console.is_terminal,
     )  # fmt: skip
 
 

@@ -92,6 +92,8 @@ def write_activities(observers: Observers, folder: Path) -> list[str]:
                 out.writerow(HEADERS[kind].split(","))
                 out.writerows(lines)
             written.append(f"{kind}.csv")
+        else:  # an earlier, longer run into the same folder left one
+            (folder / f"{kind}.csv").unlink(missing_ok=True)
     return written
 
 

@@ -46,7 +46,7 @@ name = "night 夜班"
 start = "21:30"
 end = "05:30"
 """
-_SECTOR = "general"
+_SECTOR = "food_drink"
 _LOADS = ("m-dist1", "m-dist2")
 # These draw something at every hour of the year: a register that stands still is a fault.
 _NEVER_STILL = ("m-koji", "m-cold", "m-light", "m-office", "m-waste")
