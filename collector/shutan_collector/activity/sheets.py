@@ -30,6 +30,7 @@ _MOST_BYTES: Final = 64 * 1024 * 1024
 _MOST_UNPACKED: Final = 8 * _MOST_BYTES  # a small zip can hold any amount of zeros
 _MOST_ROWS: Final = 500_000
 _MOST_COLUMNS: Final = 200
+_SEPARATORS: Final = {";": "semicolons", "\t": "tabs"}  # as spreadsheets of other countries write "CSV"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,8 @@ def _csv(content: bytes, name: str, sha256: str) -> SheetFile | Problem:
         for number, row in enumerate(csv.reader(io.StringIO(text, newline=""), strict=True), start=1):
             if number > _MOST_ROWS:
                 return Problem(name, f"has more than {_MOST_ROWS} rows; divide it")
+            if number == 1 and len(row) == 1 and (mark := next((mark for mark in ";\t" if mark in row[0]), "")):
+                return Problem(f"{name}:1", f"is separated by {_SEPARATORS[mark]}; save it as CSV with commas")
             cells = tuple(cell.strip() for cell in row)
             if any(cells):
                 rows.append((number, cells))

@@ -60,7 +60,8 @@ def close(
             from rich.progress import Progress  # noqa: PLC0415 - see above
 
             used = basis if activity else replace(basis, book=ActivityStore(opened, basis.site.zone).current())
-            with Progress(disable=as_json, transient=True) as progress:
+            screen = Console(stderr=True)
+            with Progress(console=screen, disable=not screen.is_terminal, transient=True) as progress:
                 task = progress.add_task("months 月", total=len(months_of(period)))
                 closes = close_period(opened, used, period, author, now(), done=lambda _: progress.advance(task))
         if as_json:

@@ -218,6 +218,8 @@ def test_contradiction_within_a_row_is_told(kind: str, heading: str, row: str, m
         ("key,meter [id],start,end,energy [kWh]", ":1 column B: meter has no unit; write meter"),
         ("key,meter,start,end,energy [kWh],电量 [kWh]", ":1 column F: energy stands twice"),
         ("key,meter,start,energy [kWh]", ":1: column 'end 截止日' is missing"),
+        ("key;meter;start;end;energy [kWh]", ":1: is separated by semicolons; save it as CSV with commas"),
+        ("key\tmeter\tstart", ":1: is separated by tabs; save it as CSV with commas"),
     ],
 )
 def test_wrong_heading_is_told_and_no_row_is_read(heading: str, mistake: str, tmp_path: Path) -> None:

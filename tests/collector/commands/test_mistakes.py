@@ -181,7 +181,10 @@ def test_an_option_that_says_nothing(desk: Desk, more: dict[str, str], said: str
 
 
 def test_the_mended_files_are_taken(desk: Desk) -> None:
-    assert desk.close(MONTHS[1]).exit_code == 0
+    done = desk.close(MONTHS[1])
+    assert done.exit_code == 0
+    assert done.stderr == ""  # the bar is for a terminal
+    assert done.stdout.startswith("closed 已关账")
 
 
 def test_a_restatement_without_a_reason_is_refused(desk: Desk) -> None:
