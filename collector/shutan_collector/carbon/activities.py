@@ -126,7 +126,7 @@ class _Maker:
         )
 
     def _checked(self, row: Row, draft: Draft, reason: str) -> Iterator[Line]:
-        """The line of a balance, unless it comes out below zero."""
+        """The line of a row, unless it comes out below zero."""
         if evaluate(draft.formula, draft.inputs, dict(draft.rows)).gas_kg < 0:
             self.problems.append(
                 Problem(row.ref, f"the balance is below zero: {reason}; correct the row at {row.place}")
@@ -218,7 +218,7 @@ class _Maker:
         if isinstance(made, Problem):
             self.problems.append(made)
         else:
-            yield self._line(row, made)
+            yield from self._checked(row, made, "water below 20 °C, or steam below its feed water, is no bought heat")
 
     def _heat_draft(self, row: HeatPurchase, share: Fraction, factor: Factor) -> Draft | Problem:
         ef = ("ef", factor)

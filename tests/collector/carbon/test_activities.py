@@ -357,3 +357,16 @@ def test_an_unknown_material_is_an_error_that_names_it() -> None:
     )
     with pytest.raises(FactorError, match="moon_dust"):
         lines_of(row)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        replace(heat("hot_water"), temperature_c=Fraction(12)),
+        replace(heat("steam"), enthalpy_kj_per_kg=Fraction(80)),
+        replace(heat("heat"), heat_gj=Fraction(-1)),
+    ],
+)
+def test_bought_heat_takes_nothing_away(row: HeatPurchase) -> None:
+    """Water below 20 °C and steam below its feed water are no heat: a line below zero would hide other ones."""
+    assert problems_of(row)[0].startswith(f"heat_purchase/{row.key}: the balance is below zero")
