@@ -1,6 +1,7 @@
 """A year made by hand: twelve small months of one bought heat and one meter each, March restated, then closed."""
 
 import calendar
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
@@ -28,15 +29,19 @@ def _ns(day: date) -> int:
     return int((datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(hours=8)).timestamp()) * 10**9
 
 
-def small_month(period: str, heat_gj: str = "10.5") -> Documents:
-    """Documents of a month with a purchase of heat and one water meter."""
+def small_month(period: str, heat_gj: str = "10.5", *, key: str = "", lost: int = 0, site: str = SITE) -> Documents:
+    """Documents of a month with a purchase of heat and one water meter.
+
+    key    of the purchase; empty = the month's own     lost   litres between the end of the month before and its start
+    """
+    key = key or f"H-{period}"
     first = date.fromisoformat(f"{period}-01")
     days = calendar.monthrange(first.year, first.month)[1]
     span = (_ns(first), _ns(first + timedelta(days=days)))
-    month = Month(period, SITE)
+    month = Month(period, site)
     month.rows(
         "heat_purchase",
-        {"key": "H1", "start": f"{period}-01", "end": f"{period}-{days}", "form": "heat", "heat_gj": heat_gj},
+        {"key": key, "start": f"{period}-01", "end": f"{period}-{days}", "form": "heat", "heat_gj": heat_gj},
     )
     month.line(
         "activity:heat_purchase|scope2_heat",
@@ -45,12 +50,14 @@ def small_month(period: str, heat_gj: str = "10.5") -> Documents:
         [("heat", Fraction(heat_gj), "GJ")],
         [("ef", "HEAT-CN")],
         span=span,
-        activities=["heat_purchase/H1"],
+        activities=[f"heat_purchase/{key}"],
     )
+    register = 5 + 1000 * first.month + lost  # each month begins with the register that the one before it ends with
     water: dict[str, Any] = {
         "schema": "shutan.readings/1", "meter": "w-1", "carrier": "water", "role": "entry", "unit": "L",
-        "instruments": [{"source": "n01/w-1", "rollover": None}], "t_ns": list(span), "register": [5, 1005],
-        "instrument": [0, 0], "breaks": [], "boundaries": [[span[0], 0, 0], *[None] * (days * 24 - 1), [span[1], 1, 1]],
+        "instruments": [{"source": "n01/w-1", "rollover": None}], "t_ns": list(span),
+        "register": [register, register + 1000], "instrument": [0, 0], "breaks": [],
+        "boundaries": [[span[0], 0, 0], *[None] * (days * 24 - 1), [span[1], 1, 1]],
         "flows": [[0, days * 24, 1000, 2, 2]], "declared_missing": [],
     }  # fmt: skip
     month.documents |= {"readings/w-1": water, "claims": {"schema": "shutan.claims/1", "claims": []}}
@@ -59,13 +66,16 @@ def small_month(period: str, heat_gj: str = "10.5") -> Documents:
     return documents
 
 
-def closed_year(year: str) -> MemoryLedger:
-    """Twelve closed months, the third restated, and the closed year over them."""
+def closed_year(year: str, other: Mapping[str, Documents] | None = None) -> MemoryLedger:
+    """Twelve closed months, the third restated, and the closed year over them.
+
+    other   documents of single months that are not those of small_month()
+    """
     ledger = MemoryLedger()
     months: dict[str, tuple[int, int, dict[str, Any]]] = {}
     for number in range(1, 13):
         period = f"{year}-{number:02d}"
-        documents = small_month(period)
+        documents = (other or {}).get(period) or small_month(period)
         months[period] = (ledger.close_month(period, documents).seq, 1, documents["totals"])
     march = f"{year}-03"
     documents = small_month(march, "11.25")

@@ -1156,6 +1156,62 @@ class Month:
         return [sum(flow.value for flow in self.flows[meter]), body["unit"], state]
 
 
+# --- 6. the months of a year together --------------------------------------------------------------------------------
+
+LABELS = {"place", "source", "note", "written", "supplier"}  # of a row: where it was read, and names
+
+
+class Joint:
+    """What a month has in common with others of its year: readings at its ends, rows that emit, ways to count."""
+
+    def __init__(self, month: Month) -> None:
+        self.period = month.period
+        kinds = {kind for kind, _ in ROWS.values()} | {"fuel_movement"}
+        self.rows = {
+            ref: {key: value for key, value in row.items() if key not in LABELS}
+            for ref, row in month.rows.items()
+            if ref.split("/", 1)[0] in kinds
+        }
+        self.settings = [month.site[name] for name in ("zone", "gwp", "fuel_family")]
+        self.ends = {meter: [self.used(body, at) for at in (0, -1)] for meter, (_, body) in month.readings.items()}
+
+    @staticmethod
+    def used(body: dict[str, Any], place: int) -> list[list[Any]]:
+        """Source, time and register of each reading that the first or the last boundary rests on."""
+        boundary = body["boundaries"][place]
+        places = sorted({*boundary[1:]}) if boundary else []
+        sources = [item["source"] for item in body["instruments"]]
+        return [[sources[body["instrument"][k]], body["t_ns"][k], body["register"][k]] for k in places]
+
+    def follows(self, before: Joint) -> None:
+        """Whether this month, which is later, fits to one before it: nothing between them is lost or counted twice."""
+        at = (f"close {self.period}", f"with {before.period}")
+        same(at, "calendar, GWP set, fuel family", before.settings, self.settings)
+        for ref in sorted({*self.rows, *before.rows}):
+            row = self.rows.get(ref, before.rows.get(ref, {}))
+            first, last = (str(row.get(key, row.get("day")))[:7] for key in ("start", "end"))
+            both = first <= before.period and self.period <= last
+            if both or (ref in self.rows and ref in before.rows):
+                same(at, f"row {ref}", before.rows.get(ref, "missing"), self.rows.get(ref, "missing"))
+        if int(self.period[5:]) != int(before.period[5:]) + 1:
+            return
+        for meter in sorted(self.ends.keys() & before.ends.keys()):
+            end, start = before.ends[meter][1], self.ends[meter][0]
+            if end and start and end[0][0] == start[-1][0]:
+                same(at, f"first register of {meter}", end, start)
+        closing, opening = before.stocks("closing_stock"), self.stocks("opening_stock")
+        for fuel in sorted(closing.keys() & opening.keys()):
+            same(at, f"opening stock of {fuel}", closing[fuel], opening[fuel])
+
+    def stocks(self, direction: str) -> dict[str, Fraction]:
+        """What was in stock, by fuel."""
+        found: dict[str, Fraction] = defaultdict(Fraction)
+        for ref, row in self.rows.items():
+            if row.get("direction") == direction:
+                found[row["fuel"]] += number(row["quantity"], (f"close {self.period}", ref), "quantity")
+        return found
+
+
 # --- the verdict ----------------------------------------------------------------------------------------------------
 
 
@@ -1190,6 +1246,7 @@ def examine_months(members: dict[str, bytes], manifest: dict[str, Any], verdict:
     same(("manifest.json", ""), "close", len(chain.headers), close)
     closes = {period: close} if len(period) == 7 else chain.year(close, period)
     claimed: set[str] = set()
+    joints: list[Joint] = []
     for name, seq in closes.items():
         body, documents = chain.month(seq, name)
         month = Month(name, documents)
@@ -1197,6 +1254,10 @@ def examine_months(members: dict[str, bytes], manifest: dict[str, Any], verdict:
         for key in month.claimed:
             need(key not in claimed, (f"documents/{close}.json", f"close {period}"), "certificate", "claimed once", key)
         claimed |= set(month.claimed)
+        joint = Joint(month)
+        for before in joints:
+            joint.follows(before)
+        joints.append(joint)
         verdict["months"].append({"period": name, "version": body["version"], "by_scope": body["totals"]["by_scope"]})
         verdict["meters"] = max(verdict["meters"], len(month.readings))
         verdict["flows"] += sum(map(len, month.flows.values()))

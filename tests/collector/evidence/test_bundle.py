@@ -14,7 +14,7 @@ from shutan_collector.evidence.bundle import Evidence, export, verifier
 from shutan_collector.evidence.files import refuse_existing, write_evidence
 from shutan_collector.evidence.keys import SiteKey
 from support.evidence_ledger import Documents, closed, evidence_of
-from support.evidence_year import closed_year
+from support.evidence_year import SITE, closed_year, small_month
 
 
 def _members(evidence: Evidence) -> dict[str, bytes]:
@@ -146,3 +146,22 @@ def test_a_year_that_is_not_its_months_is_refused(
     ledger.add("close", "2025", "2025", body)
     with pytest.raises(EvidenceError, match=f'"field": "{field}"'):
         export(ledger, "2025", key)
+
+
+@pytest.mark.parametrize(
+    ("other", "field"),
+    [
+        ({"2025-06": small_month("2025-06", lost=7)}, "first register of w-1"),
+        ({"2025-06": small_month("2025-06", key="H-2025-05")}, "row heat_purchase/H-2025-05"),
+        (
+            {"2025-06": small_month("2025-06", site=SITE.replace("[site]", '[site]\ngwp = "AR6"'))},
+            "calendar, GWP set, fuel family",
+        ),
+    ],
+)
+def test_months_that_do_not_join_are_no_year(key: SiteKey, other: dict[str, Documents], field: str) -> None:
+    """Each month is right in itself; between them seven litres are lost, an invoice is used twice, sets are mixed."""
+    for documents in other.values():
+        documents["site"]["gwp"] = "AR6" if "AR6" in documents["site"]["text"] else "AR5"
+    with pytest.raises(EvidenceError, match=f'"field": "{field}"'):
+        export(closed_year("2025", other), "2025", key)
