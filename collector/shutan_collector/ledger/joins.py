@@ -3,6 +3,7 @@
 | what | rule |
 |---|---|
 | registers | a month begins with the readings that the month before it ends with |
+| stocks of fuel | a month opens with the stock that the month before it closed with, where both were taken |
 | rows that emit | a row of one key says the same in every month; one that reaches over a month's end is in each month |
 | ways to count | the months of a year have one calendar, one set of GWP values, one family of fuel factors |
 
@@ -12,10 +13,12 @@ A hole at a month's end, which somebody has declared, and another instrument (a 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import combinations
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from shutan_collector.errors import LedgerError
+from shutan_collector.exact import exact_text, from_text
 from shutan_collector.ledger.canonical import member, parse_object
 
 if TYPE_CHECKING:
@@ -109,6 +112,7 @@ def check_joins(months: Sequence[MonthEnds]) -> None:
         _check_rows(left, right)
         if months_beside(left.period, right.period):
             _check_registers(left, right)
+            _check_stocks(left, right)
 
 
 def _check_settings(left: MonthEnds, right: MonthEnds) -> None:
@@ -151,6 +155,27 @@ def _check_registers(left: MonthEnds, right: MonthEnds) -> None:
                 "between would be lost or counted twice; look for late samples (shutan proposal find) and accept them "
                 "in both months",
             )
+
+
+def _check_stocks(left: MonthEnds, right: MonthEnds) -> None:
+    closing, opening = _stocks(left, "closing_stock"), _stocks(right, "opening_stock")
+    for fuel in sorted(closing.keys() & opening.keys()):
+        if closing[fuel] != opening[fuel]:
+            raise LedgerError(
+                f"period {right.period}",
+                f"{fuel} opens with a stock of {exact_text(opening[fuel])}, {left.period} closed with "
+                f"{exact_text(closing[fuel])}: what lies between is burnt in no month; open with the stock that was "
+                "closed with, and enter the difference as a row (purchase, transfer_out) or count again at the end",
+            )
+
+
+def _stocks(month: MonthEnds, direction: str) -> dict[str, Fraction]:
+    found: dict[str, Fraction] = {}
+    for row in month.rows.values():
+        if row.get("direction") == direction:
+            fuel = str(row["fuel"])
+            found[fuel] = found.get(fuel, Fraction()) + from_text(str(row["quantity"]))
+    return found
 
 
 def _used(body: JsonObject, place: int) -> _Used:

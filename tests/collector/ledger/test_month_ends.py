@@ -142,3 +142,28 @@ def test_a_year_is_counted_in_one_way(ledger: Ledger, setting: str) -> None:
     other = SITE.replace("[site]", f"[site]\n{setting}", 1)
     with pytest.raises(LedgerError, match="a year is counted in one way"):
         close_period(ledger, small_basis(series, site_text=other), "2025-07", AUTHOR, AT)
+
+
+def stock(key: str, day: date, direction: Direction, quantity: int) -> FuelMovement:
+    return replace(diesel(day), key=key, direction=direction, quantity=Fraction(quantity))
+
+
+@pytest.mark.parametrize("opening", [8, 9, 10])
+def test_a_month_opens_with_the_stock_that_the_one_before_closed_with(ledger: Ledger, opening: int) -> None:
+    """Nine tonnes at the end of June: a tonne more or less on the next morning would be burnt twice or never."""
+    series = steady_series("2025-05-31T22:00", 24 * 61 + 4)
+    june = (
+        stock("S1", date(2025, 6, 1), Direction.OPENING_STOCK, 20),
+        stock("S2", date(2025, 6, 30), Direction.CLOSING_STOCK, 9),
+    )
+    july = (
+        stock("S3", date(2025, 7, 1), Direction.OPENING_STOCK, opening),
+        stock("S4", date(2025, 7, 31), Direction.CLOSING_STOCK, 2),
+    )
+    close_period(ledger, small_basis(series, ActivityBook(fuel_movements=june)), "2025-06", AUTHOR, AT)
+    basis = small_basis(series, ActivityBook(fuel_movements=july))
+    if opening == 9:
+        assert len(close_period(ledger, basis, "2025-07", AUTHOR, AT)) == 1
+        return
+    with pytest.raises(LedgerError, match=f"diesel opens with a stock of {opening}, 2025-06 closed with 9"):
+        close_period(ledger, basis, "2025-07", AUTHOR, AT)
