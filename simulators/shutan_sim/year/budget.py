@@ -8,7 +8,7 @@ __all__ = ["budget_toml"]
 
 _YEAR_DAYS = 365
 _TIGHT_PERCENT = 97
-_OTHER_KG_A_DAY = 700  # coal and diesel, about
+_OTHER_KG_A_DAY = 1300  # coal, diesel and methane of the waste water, about
 # Round figures to size the budget by; the account takes its own from the factor table.
 _KG_PER_MWH, _KG_PER_1000_M3, _KG_PER_GJ = 156, 2000, 110
 _BOTTLES_PER_MWH = 45_000

@@ -7,6 +7,7 @@ from pathlib import Path
 from shutan_sim.errors import SetupError
 from shutan_sim.year.activity import write_activities
 from shutan_sim.year.budget import budget_toml
+from shutan_sim.year.options import MOST_METERS
 from shutan_sim.year.plan import Change, Stretch, start_of
 from shutan_sim.year.plant import UNITS
 from shutan_sim.year.readings import iso
@@ -31,6 +32,8 @@ def write_year(order: Order, folder: Path, progress: Callable[[int, int], None])
         "budget.toml": budget_toml(order.start, outcome.observers),
         "truth.json": json.dumps(_truth(order, outcome), separators=(",", ":"), ensure_ascii=False),
     }
+    if len(order.specs) == MOST_METERS:  # it names meters that a smaller site does not have
+        texts["footprint.toml"] = Path(__file__).with_name("footprint.toml").read_text(encoding="utf-8")
     try:
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8")
