@@ -28,7 +28,12 @@ _Tonnes = Annotated[str, typer.Option(metavar="T", help="Tonnes of CO2 equivalen
 def status(
     *,
     budget: Annotated[Path, typer.Option("--budget", metavar="FILE", help="Budget, .toml or .csv.")],
-    actuals: Annotated[Path, typer.Option("--actuals", metavar="FILE", help="Monthly grams, JSON shutan.actuals/1.")],
+    ledger: Annotated[
+        str, typer.Option("--ledger", metavar="URL", help="Actuals from the year's closed months: sqlite:PATH ...")
+    ] = "",
+    actuals: Annotated[
+        str, typer.Option("--actuals", metavar="FILE", help="Or monthly grams, JSON shutan.actuals/1.")
+    ] = "",
     last_year: Annotated[
         str, typer.Option("--last-year", metavar="FILE", help="The same of the year before: profile and reference.")
     ] = "",
@@ -40,10 +45,14 @@ def status(
         from shutan_collector.control.budget import load_budget  # noqa: PLC0415 - see top
         from shutan_collector.control.status import budget_status  # noqa: PLC0415 - see top
         from shutan_collector.control.view import budget_document, budget_tables  # noqa: PLC0415 - see top
+        from shutan_collector.errors import RequestError  # noqa: PLC0415 - see top
 
+        if bool(ledger) == bool(actuals):
+            raise RequestError("--ledger", "give either --ledger URL or --actuals FILE: what was emitted so far")
         plan = load_budget(budget, year or None)
         before = _actuals(Path(last_year)) if last_year else None
-        statuses = budget_status(plan, _actuals(actuals), before)
+        done = _closed(ledger, plan.year) if ledger else _actuals(Path(actuals))
+        statuses = budget_status(plan, done, before)
         if as_json:
             write_json(budget_document(plan, statuses))
         else:
@@ -121,6 +130,23 @@ def deadlines(
             write_json(deadlines_document(due))
         else:
             _print(deadlines_table(due))
+
+
+def _closed(url: str, year: int) -> Actuals:
+    """What the closed months of a year say: scope 1, heat, electricity by the location-based method."""
+    from shutan_collector.accounting.summary import MonthSummary  # noqa: PLC0415 - see top
+    from shutan_collector.control.summaries import actuals_of  # noqa: PLC0415 - see top
+    from shutan_collector.errors import RequestError  # noqa: PLC0415 - see top
+    from shutan_collector.ledger.closing import current_closes  # noqa: PLC0415 - see top
+    from shutan_collector.ledger.store import open_ledger  # noqa: PLC0415 - see top
+    from shutan_collector.ledger.summaries import read_summary  # noqa: PLC0415 - see top
+
+    with open_ledger(url) as opened:
+        months = sorted(name for name in current_closes(opened) if name.startswith(f"{year}-"))
+        if not months:
+            raise RequestError(url, f"no month of {year} is closed; close January first (shutan close)")
+        found = [read_summary(opened, month) for month in months]
+    return actuals_of(month for month in found if isinstance(month, MonthSummary))
 
 
 def _actuals(path: Path) -> Actuals:

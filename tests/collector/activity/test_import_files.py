@@ -355,13 +355,6 @@ def test_a_folder_without_files_is_a_slip(tmp_path: Path) -> None:
     assert "holds no .csv or .xlsx file" in mistakes(tmp_path)[0]
 
 
-def test_a_file_in_place_of_its_folder(tmp_path: Path) -> None:
-    file = tmp_path / "bill.csv"
-    file.touch()
-    with pytest.raises(ActivityError, match="is a file; give the folder that holds it"):
-        read(file)
-
-
 @pytest.mark.parametrize("suffix", ["xlsx", "csv"])
 def test_template_of_every_kind_reads_back_as_its_example(suffix: str, tmp_path: Path) -> None:
     for template in TEMPLATES:
