@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from shutan_collector.energy.counter import Counter, Installed
 from shutan_collector.energy.measure import Estimate, MeterEnergy, measure
-from shutan_collector.energy.registers import RegisterRule, stuck, track
+from shutan_collector.energy.registers import CONFIRM, RegisterRule, stuck, track
 from shutan_collector.periods import NS_PER_S
 from shutan_collector.samples import Samples
 from shutan_collector.series.base import Source
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["measure_meter", "read_counter"]
 
-_MARGIN_NS = 3600 * NS_PER_S  # beyond the tolerance: the readings that confirm what happened at the very boundary
+# Beyond the tolerance: the readings that confirm what happened at the very boundary, also of a meter read every hour.
+# Requests that meet at a boundary both see a run of wrong readings there whole, and so judge it alike.
+_MARGIN_NS = (CONFIRM + 1) * 3600 * NS_PER_S
 
 
 def read_counter(

@@ -36,8 +36,8 @@ def test_bad_readings_are_those_around_the_request_also_where_a_limit_of_standin
         reader = CountingReader({POWER: steady("2026-06-01", 72, 6000)})
         _, bad_quality = read_counter(site, site.meters[0], reader, start, end)
         found.append((bad_quality, (start - reader.asked[0][1]) // NS_PER_S))
-    margin_s = 3600 + 900
-    assert found == [(27, margin_s), (27, margin_s + 43_200)]  # 24 h and the margins of 75 min: 22:45 to 01:15
+    margin_s = 4 * 3600 + 900
+    assert found == [(33, margin_s), (33, margin_s + 43_200)]  # 24 h and the margins of 255 min: 19:45 to 04:15
 
 
 def test_another_register_of_the_same_instruments_is_read_by_name() -> None:
@@ -47,7 +47,7 @@ def test_another_register_of_the_same_instruments_is_read_by_name() -> None:
     energy = measure_meter(
         site, site.meters[0], reader, start, end, kind=Kind.DAY, metric="reactive_energy_import_varh"
     )
-    assert reader.asked == [("reactive_energy_import_varh", start - 4500 * NS_PER_S, end + 4500 * NS_PER_S)]
+    assert reader.asked == [("reactive_energy_import_varh", start - 15_300 * NS_PER_S, end + 15_300 * NS_PER_S)]
     assert (energy.total.value, energy.events) == (None, ())
 
 

@@ -10,8 +10,15 @@ from typing import Any, cast
 import pytest
 
 from shutan_collector.activity.kinds import ActivityBook
-from shutan_collector.activity.rows import Direction, FuelMovement, HeatForm, HeatPurchase
-from shutan_collector.errors import LedgerError
+from shutan_collector.activity.rows import (
+    DeclaredMissing,
+    Direction,
+    FuelMovement,
+    HeatForm,
+    HeatPurchase,
+    MissingMethod,
+)
+from shutan_collector.errors import IncompleteError, LedgerError
 from shutan_collector.ledger.closing import accept_proposal, current
 from shutan_collector.ledger.operations import close_period, find_late
 from shutan_collector.ledger.store import Ledger, open_ledger
@@ -167,3 +174,25 @@ def test_a_month_opens_with_the_stock_that_the_one_before_closed_with(ledger: Le
         return
     with pytest.raises(LedgerError, match=f"diesel opens with a stock of {opening}, 2025-06 closed with 9"):
         close_period(ledger, basis, "2025-07", AUTHOR, AT)
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 1), (0, 2), (-2, 0), (-1, 1)])
+def test_wrong_hourly_readings_over_the_months_end_are_no_energy(ledger: Ledger, first: int, last: int) -> None:
+    """Up to three readings in a row show five MWh too much; both months leave them out, and neither closes without
+    the boundary that is lost with them until somebody declares it."""
+    midnight, hour = at("2025-07-01T00:00"), 3600 * SECOND
+    series = steady_series("2025-05-31T20:00", 24 * 61 + 8, 3600)
+    whole = dict(series[ENTRY])
+    wrong = range(midnight + first * hour, midnight + last * hour + 1, hour)
+    series[ENTRY] = [(t_ns, value + 5_000_000 * (t_ns in wrong)) for t_ns, value in series[ENTRY]]
+    for month in ("2025-06", "2025-07"):
+        with pytest.raises(IncompleteError):
+            close_period(ledger, small_basis(series), month, AUTHOR, AT)
+    word = DeclaredMissing(
+        key="d1", place="by hand", source="note", note="", meter="entry", start=date(2025, 6, 30),
+        end=date(2025, 7, 1), method=MissingMethod.LINEAR, person=AUTHOR, reason="radio noise",
+    )  # fmt: skip
+    book = ActivityBook(declared_missing=(word,))
+    closes = [close_period(ledger, small_basis(series, book), month, AUTHOR, AT)[0] for month in ("2025-06", "2025-07")]
+    both = sum(close.totals.energy["entry"].value for close in closes)
+    assert both == whole[at("2025-08-01T00:00")] - whole[at("2025-06-01T00:00")]
