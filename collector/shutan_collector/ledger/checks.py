@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shutan_collector.ledger.closes import Close
     from shutan_collector.ledger.store import Reader
 
-__all__ = ["check_claims", "check_complete", "check_documents", "claims_of", "totals_of"]
+__all__ = ["certificates_of", "check_claims", "check_complete", "check_documents", "claims_of", "totals_of"]
 
 MONTH_LENGTH: Final = len("2025-06")
 DECLARED: Final = "declared_missing"
@@ -106,6 +106,11 @@ def claims_of(reader: Reader, close: Close) -> tuple[str, ...]:
     """The certificates that a closed month claims."""
     reference = close.find("claims")
     return () if reference is None else tuple(_certificates(reader.entry(reference.seq).body))
+
+
+def certificates_of(documents: PeriodDocuments) -> tuple[str, ...]:
+    """The certificates that documents of a month claim."""
+    return tuple(_certificates(documents.find("claims")))
 
 
 def _certificates(body: JsonObject | None) -> Iterator[str]:

@@ -6,10 +6,18 @@ has an author and a reason and leaves the version before in its place. A year cl
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from shutan_collector.errors import LedgerError
-from shutan_collector.ledger.checks import check_claims, check_complete, check_documents, claims_of, totals_of
+from shutan_collector.ledger.checks import (
+    certificates_of,
+    check_claims,
+    check_complete,
+    check_documents,
+    claims_of,
+    totals_of,
+)
 from shutan_collector.ledger.closes import (
     CLOSE,
     Close,
@@ -40,6 +48,8 @@ from shutan_collector.ledger.versions import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from shutan_collector.accounting.documents import PeriodDocuments
     from shutan_collector.ledger.store import Ledger, Reader, Writer
 
@@ -209,11 +219,18 @@ def compare_versions(ledger: Reader, period: str, old: int = 0, new: int = 0) ->
     return compare_totals(pair[0].totals, pair[1].totals, tuple(names))
 
 
-def claimed_elsewhere(ledger: Reader, period: str) -> frozenset[str]:
-    """Certificates that other closed months claim, in their current versions."""
-    return frozenset(
-        name for month, close in current_closes(ledger).items() if month != period for name in claims_of(ledger, close)
-    )
+def claimed_elsewhere(
+    ledger: Reader, period: str, instead: Mapping[str, PeriodDocuments] | None = None
+) -> frozenset[str]:
+    """Certificates that other closed months claim, in their current versions.
+
+    instead   documents that stand for the closed ones of other months, as in a dry run that goes through a year
+    """
+    said = instead or {}
+    closes = current_closes(ledger)
+    held = [claims_of(ledger, close) for month, close in closes.items() if month != period and month not in said]
+    held += [certificates_of(documents) for month, documents in said.items() if month != period]
+    return frozenset(chain.from_iterable(held))
 
 
 def _documents(reader: Reader, close: Close) -> PeriodDocuments:

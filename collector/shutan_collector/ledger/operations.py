@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import date
 
+    from shutan_collector.accounting.documents import PeriodDocuments
     from shutan_collector.accounting.late import ChangedDay, Used
     from shutan_collector.accounting.month import Basis
     from shutan_collector.factors.release import Release
@@ -154,10 +155,11 @@ def restate(
     closed = [month for month in months_of(period) if state(ledger, month).status is not Status.OPEN]
     if not closed:
         raise LedgerError(f"period {period}", "has no closed month: there is nothing to restate")
+    valued: dict[str, PeriodDocuments] = {}  # a certificate that one month takes up is not free for the next one
     for month in closed:
         documents = current(ledger, month)
-        claimed = claimed_elsewhere(ledger, month)
-        fresh = revalue(documents, release, as_of or as_of_of(documents), claimed)
+        claimed = claimed_elsewhere(ledger, month, valued)
+        fresh = valued[month] = revalue(documents, release, as_of or as_of_of(documents), claimed)
         difference = compare(documents, fresh)
         close = None
         if commit is not None and not difference.is_empty:

@@ -9,8 +9,10 @@ from typing import Any, cast
 
 import pytest
 
+from shutan_collector.accounting.month import account_month
 from shutan_collector.activity.kinds import ActivityBook
 from shutan_collector.activity.rows import (
+    Certificate,
     DeclaredMissing,
     Direction,
     FuelMovement,
@@ -19,8 +21,9 @@ from shutan_collector.activity.rows import (
     MissingMethod,
 )
 from shutan_collector.errors import IncompleteError, LedgerError
-from shutan_collector.ledger.closing import accept_proposal, current
-from shutan_collector.ledger.operations import close_period, find_late
+from shutan_collector.factors.release import load_release
+from shutan_collector.ledger.closing import accept_proposal, current, restate_month
+from shutan_collector.ledger.operations import close_period, find_late, restate
 from shutan_collector.ledger.store import Ledger, open_ledger
 from support.accounting import SITE, MemoryReader, Readings, at
 from support.small_ledger import AT, AUTHOR, ENTRY, small_basis, steady_series
@@ -196,3 +199,23 @@ def test_wrong_hourly_readings_over_the_months_end_are_no_energy(ledger: Ledger,
     closes = [close_period(ledger, small_basis(series, book), month, AUTHOR, AT)[0] for month in ("2025-06", "2025-07")]
     both = sum(close.totals.energy["entry"].value for close in closes)
     assert both == whole[at("2025-08-01T00:00")] - whole[at("2025-06-01T00:00")]
+
+
+def test_a_dry_run_claims_a_certificate_once_as_the_real_one_does(ledger: Ledger) -> None:
+    """The month that had it was restated without it: the next one takes it up, and the one after does not."""
+    certificate = Certificate(
+        key="G1", place="green.csv:2", source="registry", note="", mwh=Fraction(40), vintage_start=date(2025, 1, 1),
+        vintage_end=date(2025, 1, 31), technology="wind", registry="GEC", retired_on=date(2025, 12, 1),
+        claimed_for="2025",
+    )  # fmt: skip
+    book = ActivityBook(certificates=(certificate,))
+    series = steady_series("2025-06-30T20:00", 24 * 92 + 8)
+    for month in ("2025-07", "2025-08", "2025-09"):
+        close_period(ledger, small_basis(series, book), month, AUTHOR, AT)
+    restate_month(ledger, account_month(small_basis(series), "2025-07"), AUTHOR, "sold to another plant", AT)
+    release = load_release("2026.1")
+    dry, real = (
+        [not item.difference.is_empty for item in restate(ledger, "2025", release, commit=commit)]
+        for commit in (None, (AUTHOR, "the certificate is free", AT))
+    )
+    assert dry == real == [False, True, False]
