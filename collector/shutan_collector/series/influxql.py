@@ -116,7 +116,9 @@ class InfluxqlReader:
             if more:
                 raise StoreUnavailableError(self._where, "the answer broke off; try again")
         except (OSError, http.client.HTTPException) as error:
-            raise StoreUnavailableError(self._where, f"does not answer: {error or type(error).__name__}") from error
+            raise StoreUnavailableError(
+                self._where, f"does not answer: {getattr(error, 'strerror', None) or error or type(error).__name__}"
+            ) from error
         finally:
             connection.close()
 

@@ -1,6 +1,7 @@
 """Slips that a first user makes with files, periods and addresses: one line that says what to do instead."""
 
 import socket
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -80,6 +81,12 @@ def test_files_that_cannot_be_read_say_why(year: Year, tmp_path: Path) -> None:
     batch = ["--product", "p", "--batch", "b", "--plan"]
     assert said(footprint_app, *inputs(year), *batch, binary).endswith("binary: file: is not text in UTF-8")
     assert said(footprint_app, *inputs(year), *batch, tmp_path).endswith("file: cannot be read: Is a directory")
+
+
+def test_an_extra_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    line = said(api_app, "--ledger", f"sqlite:{tmp_path / 'ledger.db'}", "--site", tmp_path / "site.toml")
+    assert line == "shutan api: uvicorn is not installed: pip install 'shutan[web]'"
 
 
 def test_an_api_that_cannot_listen_says_why(year: Year, tmp_path: Path) -> None:
