@@ -467,6 +467,7 @@ def counts_of(at: tuple[str, str], doc: dict[str, Any]) -> list[int]:
             continue
         kind = cut["kind"]
         same(at, f"break {k}", kind == "swap", owner != owners[k - 1])
+        need(kind == "swap" or register < before, at, f"register {k} after a {kind}", f"below {before}", register)
         rules = {"rollover": span and span - before + register, "reset": register, "swap": 0, "negative_step": 0}
         same(at, f"counted at break {k}", rules.get(kind), cut["counted"])
         sealed = kind == "rollover" or (kind == "swap" and t_ns == times[k - 1] and cut["exact"])

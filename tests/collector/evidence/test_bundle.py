@@ -165,3 +165,17 @@ def test_months_that_do_not_join_are_no_year(key: SiteKey, other: dict[str, Docu
         documents["site"]["gwp"] = "AR6" if "AR6" in documents["site"]["text"] else "AR5"
     with pytest.raises(EvidenceError, match=f'"field": "{field}"'):
         export(closed_year("2025", other), "2025", key)
+
+
+def test_fuel_between_two_stocks_is_in_some_month() -> None:
+    """Nine tonnes at the end of May, eight on the next morning: one would be burnt in no month."""
+    months: list[verify.Month] = []
+    for period, direction, quantity in (("2025-05", "closing_stock", "9"), ("2025-06", "opening_stock", "8")):
+        documents = small_month(period)
+        months.append(verify.Month(period, {name: (name, body) for name, body in documents.items()}))
+        row = {"key": period, "fuel": "diesel", "day": f"{period}-01", "direction": direction, "quantity": quantity}
+        months[-1].rows[f"fuel_movement/{period}"] = row
+    before, after = map(verify.Joint, months)
+    with pytest.raises(verify.Difference) as found:
+        after.follows(before)
+    assert found.value.field == "opening stock of diesel"

@@ -135,3 +135,16 @@ def test_more_recovered_than_there_was_is_no_emission_below_zero(documents: Docu
     with pytest.raises(verify.Difference) as found:
         check(documents)
     assert found.value.field == "mass of gas"
+
+
+def test_consumption_is_not_hidden_in_a_break_where_the_register_rises(ledger: Ledger) -> None:
+    """A negative step counts nothing: where the register did not fall it would swallow an hour."""
+    documents = deepcopy(plain(ledger))
+    body = documents["readings/bottling"]
+    body["breaks"] = [{"at": 3, "kind": "negative_step", "counted": 0, "exact": False}]
+    body["flows"][2][2] = 0
+    documents["totals"]["energy"]["bottling"][0] -= 6_000
+    documents["totals"]["energy"]["bottling"][2] = "inexact"
+    with pytest.raises(verify.Difference) as found:
+        check(documents)
+    assert found.value.field == "register 3 after a negative_step"
