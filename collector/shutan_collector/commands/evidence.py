@@ -29,10 +29,10 @@ def keygen(
     passphrase_file: _PASSPHRASE = None,
 ) -> None:
     """Make the site's Ed25519 signing key (mode 600) and print its fingerprint; nothing is overwritten."""
-    # cryptography comes with the extra `ledger`; the command's help works without it.
-    from shutan_collector.evidence.keys import create_key, grouped, public_path, read_passphrase  # noqa: PLC0415
-
     with told("shutan evidence"):
+        # cryptography comes with the extra `ledger`; the command's help works without it.
+        from shutan_collector.evidence.keys import create_key, grouped, public_path, read_passphrase  # noqa: PLC0415
+
         passphrase = read_passphrase(passphrase_file) if passphrase_file else None
         key = create_key(out, passphrase)
         typer.echo(f"key 私钥             {out}")
@@ -53,11 +53,11 @@ def export(
     ] = False,
 ) -> None:
     """Write the signed evidence of a closed period, after it has verified."""
-    # cryptography and sqlalchemy come with the extra `ledger`; the command's help works without them.
-    from shutan_collector.evidence import bundle, files, keys  # noqa: PLC0415
-    from shutan_collector.ledger.store import open_ledger  # noqa: PLC0415
-
     with told("shutan evidence"):
+        # cryptography and sqlalchemy come with the extra `ledger`; the command's help works without them.
+        from shutan_collector.evidence import bundle, files, keys  # noqa: PLC0415
+        from shutan_collector.ledger.store import open_ledger  # noqa: PLC0415
+
         files.refuse_existing(out, timestamp_query=timestamp_query)
         signing = keys.load_key(key, keys.read_passphrase(passphrase_file) if passphrase_file else None)
         with open_ledger(ledger) as opened:

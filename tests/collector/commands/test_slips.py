@@ -13,6 +13,7 @@ from shutan_collector.commands.account import app as account_app
 from shutan_collector.commands.api import app as api_app
 from shutan_collector.commands.budget import app as budget_app
 from shutan_collector.commands.close import app as close_app
+from shutan_collector.commands.evidence import app as evidence_app
 from shutan_collector.commands.footprint import app as footprint_app
 from shutan_collector.ledger.store import open_ledger
 from support.year import Year, make_year
@@ -87,6 +88,12 @@ def test_an_extra_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     line = said(api_app, "--ledger", f"sqlite:{tmp_path / 'ledger.db'}", "--site", tmp_path / "site.toml")
     assert line == "shutan api: uvicorn is not installed: pip install 'shutan[web]'"
+    monkeypatch.delitem(sys.modules, "shutan_collector.evidence.keys", raising=False)
+    loaded = [name for name in sys.modules if name.partition(".")[0] == "cryptography"]
+    for name in ("cryptography", *loaded):
+        monkeypatch.setitem(sys.modules, name, None)
+    line = said(evidence_app, "keygen", "--out", tmp_path / "site.key")
+    assert line.endswith("is not installed: pip install 'shutan[ledger]'")
 
 
 def test_an_api_that_cannot_listen_says_why(year: Year, tmp_path: Path) -> None:
