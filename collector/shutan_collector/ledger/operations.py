@@ -5,7 +5,7 @@ Each computes first and writes afterwards, so that a mistake in the inputs leave
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, cast
 
 from shutan_collector.accounting.late import Kept, changed_days
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from shutan_collector.ledger.store import Ledger
     from shutan_collector.series.base import SeriesReader
 
-__all__ = ["Late", "Restatement", "close_period", "find_late", "restate"]
+__all__ = ["Late", "Restatement", "close_period", "find_late", "recompute", "restate"]
 
 _READINGS: Final = "readings/"
 
@@ -152,14 +152,49 @@ def restate(
 
     Raises LedgerError if no month of the period is closed, FactorError, ClaimError.
     """
+
+    def compute(documents: PeriodDocuments, claimed: frozenset[str]) -> PeriodDocuments:
+        return revalue(documents, release, as_of or as_of_of(documents), claimed)
+
+    return _restated(ledger, period, compute, commit)
+
+
+def recompute(
+    ledger: Ledger,
+    basis: Basis,
+    period: str,
+    *,
+    as_of: date | None = None,
+    commit: tuple[str, str, str] | None = None,
+) -> Iterator[Restatement]:
+    """Account the closed months of a period once more from site model, rows and series: for corrected documents.
+
+    as_of    report date; None = the one each month was closed with
+    commit   author, reason and time; None = dry run
+
+    Raises what account_month raises; LedgerError if no month of the period is closed.
+    """
+
+    def compute(documents: PeriodDocuments, claimed: frozenset[str]) -> PeriodDocuments:
+        used = replace(basis, as_of=as_of or as_of_of(documents))
+        return account_month(used, documents.period, claimed=claimed)
+
+    return _restated(ledger, period, compute, commit)
+
+
+def _restated(
+    ledger: Ledger,
+    period: str,
+    compute: Callable[[PeriodDocuments, frozenset[str]], PeriodDocuments],
+    commit: tuple[str, str, str] | None,
+) -> Iterator[Restatement]:
     closed = [month for month in months_of(period) if state(ledger, month).status is not Status.OPEN]
     if not closed:
         raise LedgerError(f"period {period}", "has no closed month: there is nothing to restate")
     valued: dict[str, PeriodDocuments] = {}  # a certificate that one month takes up is not free for the next one
     for month in closed:
         documents = current(ledger, month)
-        claimed = claimed_elsewhere(ledger, month, valued)
-        fresh = valued[month] = revalue(documents, release, as_of or as_of_of(documents), claimed)
+        fresh = valued[month] = compute(documents, claimed_elsewhere(ledger, month, valued))
         difference = compare(documents, fresh)
         close = None
         if commit is not None and not difference.is_empty:

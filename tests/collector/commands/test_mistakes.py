@@ -1,8 +1,10 @@
 """What a person gets wrong: one clear message with place and remedy, exit code 2, no traceback, and nothing changed."""
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import openpyxl
@@ -12,6 +14,7 @@ from typer.testing import CliRunner, Result
 from shutan_collector.commands.account import app as account_app
 from shutan_collector.commands.close import app as close_app
 from shutan_collector.commands.restate import app as restate_app
+from shutan_collector.ledger.closes import state
 from shutan_collector.ledger.store import open_ledger
 from support.closed_year import AS_OF, MONTHS, Months, make_months
 
@@ -207,3 +210,40 @@ def test_account_prints_tables_and_json_alike(desk: Desk) -> None:
     as_json = CliRunner().invoke(account_app, [*options, "--json"])
     assert as_json.exit_code == 0
     assert '"schema": "shutan.account/1"' in as_json.output
+
+
+def test_a_corrected_document_is_a_restatement_with_old_and_new(desk: Desk) -> None:
+    """A refrigerant charge in January was twice as large: dry run first, then version 2 with author and reason."""
+    options = ["--ledger", desk.url, "--period", MONTHS[0], "--site", str(desk.folder / "site.toml")]
+    options += ["--series", desk.series, "--activity", str(desk.folder / "activity")]
+    same = CliRunner().invoke(restate_app, [*options, "--dry-run", "--json"])
+    assert same.exit_code == 0, same.output
+    (month,) = json.loads(same.output)["months"]
+    assert all(item["difference"] == 0 for item in month["scopes"]), month["scopes"]
+
+    def double(text: str) -> str:
+        head, *rows = text.splitlines()
+        names = head.split(",")
+        place = next(number for number, name in enumerate(names) if name.startswith("cod_removed"))
+        cells = rows[0].split(",")
+        cells[place] = str(2 * Decimal(cells[place]))
+        return "\n".join((head, ",".join(cells), *rows[1:])) + "\n"
+
+    desk.edit("activity/wastewater.csv", double)
+    head = desk.head()
+    dry = CliRunner().invoke(restate_app, [*options, "--dry-run", "--json"])
+    assert desk.head() == head
+    (month,) = json.loads(dry.output)["months"]
+    changed = {item["name"]: item["difference"] for item in month["scopes"] if item["difference"]}
+    assert set(changed) == {"scope1"}
+    assert changed["scope1"] > 0
+    done = CliRunner().invoke(restate_app, [*options, "--author", "Li Wei", "--reason", "laboratory's correction"])
+    assert done.exit_code == 0, done.output
+    with open_ledger(desk.url) as ledger:
+        assert state(ledger, MONTHS[0]).version == 2
+
+
+def test_a_restatement_that_says_from_what_it_computes(desk: Desk) -> None:
+    done = CliRunner().invoke(restate_app, ["--ledger", desk.url, "--period", MONTHS[0], "--dry-run"])
+    assert done.exit_code == 2
+    assert "give --factor-release, or --site with --series, or both" in done.stderr
