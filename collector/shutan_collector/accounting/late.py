@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from shutan_collector.series.base import SeriesReader
     from shutan_collector.site.model import Meter, Site
 
-__all__ = ["ChangedDay", "Kept", "Used", "changed_days"]
+__all__ = ["ChangedDay", "Kept", "Used", "changed_days", "moved_ends"]
 
 _HOUR_NS = 3600 * NS_PER_S
 Used: TypeAlias = tuple[tuple[int, int], ...]  # time and register of the readings that a boundary rests on
@@ -55,34 +55,38 @@ class ChangedDay:
 
 
 def changed_days(site: Site, month: str, kept: Mapping[str, Kept], reader: SeriesReader) -> tuple[ChangedDay, ...]:
-    """All changed days of one month, by meter, then day. Raises StoreUnavailableError, SeriesError.
+    """The changed days inside one month, by meter, then day. Raises StoreUnavailableError, SeriesError.
 
     kept   by meter what its readings document says
     """
     found: list[ChangedDay] = []
     for meter in site.tree():
-        known = kept.get(meter.id, Kept())
-        before_of = {day[0]: list(day[1:]) for day in known.days}
-        changed: list[ChangedDay] = []
+        before_of = {day[0]: list(day[1:]) for day in kept.get(meter.id, Kept()).days}
         for now in fingerprint(site, meter, reader, month):
             before = before_of.get(now.day, [0, 0, 0])
             if before != [now.count, now.registers, now.offsets_ms]:
-                changed.append(ChangedDay(meter.id, now.day, int(before[0]), now.count))
-        found += changed or _moved_ends(site, meter, month, known, reader)
+                found.append(ChangedDay(meter.id, now.day, int(before[0]), now.count))
     return tuple(found)
 
 
-def _moved_ends(site: Site, meter: Meter, month: str, kept: Kept, reader: SeriesReader) -> list[ChangedDay]:
-    """The ends of a month that would rest on other readings now: those arrived on the other side of midnight."""
+def moved_ends(
+    site: Site, meter: Meter, month: str, kept: Kept, reader: SeriesReader, *, sides: tuple[bool, bool]
+) -> tuple[ChangedDay, ...]:
+    """The ends of a month that would rest on other readings now: those arrived on the other side of midnight.
+
+    sides   whether to look at the month's start, and at its end
+    """
     span = month_span(month, site.zone)
     moved: list[ChangedDay] = []
-    for edge_ns, before in ((span.start_ns, kept.start), (span.end_ns, kept.end)):
+    for edge_ns, before, wanted in ((span.start_ns, kept.start, sides[0]), (span.end_ns, kept.end, sides[1])):
+        if not wanted:
+            continue
         after = _used_now(site, meter, edge_ns, before, reader)
         if after != before:
             (t_ns, _), *_ = (*sorted(set(after) - set(before)), *before)
             day = from_ns(t_ns, site.zone).date().isoformat()
             moved.append(ChangedDay(meter.id, day, len(before), len(after)))
-    return moved
+    return tuple(moved)
 
 
 def _used_now(site: Site, meter: Meter, edge_ns: int, before: Used, reader: SeriesReader) -> Used:

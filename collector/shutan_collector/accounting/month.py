@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from shutan_collector.accounting.readings import Day, readings_document
 from shutan_collector.accounting.reference import site_document
 from shutan_collector.accounting.valuation import Valuation, value_month
-from shutan_collector.activity.documents import bodies
+from shutan_collector.activity.documents import PREFIX, bodies
 from shutan_collector.activity.manual import manual_counter
 from shutan_collector.energy.measure import Estimate, measure
 from shutan_collector.energy.source import read_counter
@@ -22,7 +22,7 @@ from shutan_collector.periods import NS_PER_S, Kind, Span, split, to_ns
 from shutan_collector.series.base import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from shutan_collector.accounting.documents import JsonObject, PeriodDocuments
@@ -98,12 +98,27 @@ def account_month(
     span = month_span(month, site.zone)
     hours = split(span.start_ns, span.end_ns, Kind.HOUR, site.zone)
     documents: dict[str, JsonObject] = {"site": site_document(site, basis.site_text, basis.tariff_text)}
+    valued: dict[str, JsonObject] = {}
     for meter in site.tree():
         name = f"readings/{meter.id}"
         earlier = base.find(name) if base is not None and touched is not None and meter.id not in touched else None
         documents[name] = earlier or _read(basis, meter, month, span, hours)
+        if base is not None and earlier is not None and (lines := base.find(f"lines/meter:{meter.id}")) is not None:
+            valued[f"lines/meter:{meter.id}"] = lines
     documents |= bodies(basis.book.select(month))
-    return value_month(Valuation(site, basis.release, basis.as_of), month, documents, claimed)
+    valuation = Valuation(site, basis.release, basis.as_of)
+    same = base is not None and _is_valued_alike(base, basis, documents)
+    return value_month(valuation, month, documents, claimed, valued=valued if same else None)
+
+
+def _is_valued_alike(base: PeriodDocuments, basis: Basis, documents: Mapping[str, JsonObject]) -> bool:
+    """Whether site model, rows, factor release and report date are those of the earlier computation."""
+    factors = cast("Mapping[str, Mapping[str, str] | str]", base.find("factors") or {})
+    release = {"name": basis.release.name, "sha256": basis.release.sha256}
+    if factors.get("release") != release or factors.get("as_of") != basis.as_of.isoformat():
+        return False
+    kept = {item.name: item.body for item in base.documents if item.name.startswith(("site", PREFIX))}
+    return kept == {name: body for name, body in documents.items() if name.startswith(("site", PREFIX))}
 
 
 def _read(basis: Basis, meter: Meter, month: str, span: Span, hours: Sequence[Span]) -> JsonObject:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shutan_collector.accounting.documents import Document, PeriodDocuments
-from shutan_collector.accounting.lines import lines_by_document, lines_document
+from shutan_collector.accounting.lines import lines_by_document, lines_document, lines_of, unvalued_of
 from shutan_collector.accounting.readings import flows_of
 from shutan_collector.accounting.reference import factors_document, formulas_document
 from shutan_collector.accounting.totals import MeterTotal, meter_total, totals_document
@@ -48,11 +48,17 @@ class Valuation:
 
 
 def value_month(
-    valuation: Valuation, month: str, documents: Mapping[str, JsonObject], claimed: frozenset[str]
+    valuation: Valuation,
+    month: str,
+    documents: Mapping[str, JsonObject],
+    claimed: frozenset[str],
+    *,
+    valued: Mapping[str, JsonObject] | None = None,
 ) -> PeriodDocuments:
     """All documents of a month from its "site", "readings/..." and "activities/..." documents.
 
     claimed   certificates that other closed periods have claimed
+    valued    "lines/meter:..." documents that came from the same readings, rows and valuation, and serve again
 
     Raises SiteError (a choice that the sector form does not take), FactorError, ActivityError, ClaimError.
     """
@@ -64,6 +70,10 @@ def value_month(
     unvalued: list[Unvalued] = []
     for meter in site.tree():
         if not scopes_of(meter):
+            continue
+        if (known := (valued or {}).get(f"lines/meter:{meter.id}")) is not None:
+            lines += lines_of(known)
+            unvalued += unvalued_of(known)
             continue
         found = metered_lines(site, meter, flows_of(documents[f"readings/{meter.id}"]), table, as_of, book=book)
         lines += found[0]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, cast
 
-from shutan_collector.accounting.late import Kept, changed_days
+from shutan_collector.accounting.late import Kept, changed_days, moved_ends
 from shutan_collector.accounting.month import account_month, months_of
 from shutan_collector.accounting.revalue import as_of_of, basis_of, revalue, site_of
 from shutan_collector.errors import LedgerError
@@ -26,7 +26,7 @@ from shutan_collector.ledger.compare import compare
 from shutan_collector.ledger.proposals import propose
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import date
 
     from shutan_collector.accounting.documents import PeriodDocuments
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from shutan_collector.ledger.proposals import Proposal
     from shutan_collector.ledger.store import Ledger
     from shutan_collector.series.base import SeriesReader
+    from shutan_collector.site.model import Site
 
 __all__ = ["Late", "Restatement", "close_period", "find_late", "recompute", "restate"]
 
@@ -87,11 +88,9 @@ def find_late(ledger: Ledger, reader: SeriesReader, at: str, period: str = "") -
     """
     closes = current_closes(ledger)
     wanted = months_of(period) if period else tuple(month for month in closes if len(month) != YEAR_LENGTH)
-    for month in wanted:
-        if (close := closes.get(month)) is None:
-            continue
-        site = site_of(documents_of(ledger, month, (_reference(close, "site"),)))
-        days = changed_days(site, month, _kept(ledger, close), reader)
+    scanned = {month: _scan(ledger, closes[month], reader) for month in wanted if month in closes}
+    for month, scan in scanned.items():
+        days = (*scan.days, *_ends(scan, month, scanned, reader))
         if not days:
             continue
         documents = current(ledger, month)
@@ -101,6 +100,51 @@ def find_late(ledger: Ledger, reader: SeriesReader, at: str, period: str = "") -
         fresh = account_month(basis, month, claimed=claimed, base=documents, touched=touched)
         cause = f"late samples: {len(days)} days of {', '.join(sorted(touched))}"
         yield Late(month, days, propose(ledger, month, fresh, cause[:200], at))
+
+
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """A closed month held against the series store: what it rests on, and the days inside it that changed."""
+
+    site: Site
+    kept: Mapping[str, Kept]
+    days: tuple[ChangedDay, ...]
+
+    @property
+    def changed(self) -> frozenset[str]:
+        """The meters with changed days."""
+        return frozenset(day.meter for day in self.days)
+
+
+def _scan(ledger: Ledger, close: Close, reader: SeriesReader) -> _Scan:
+    site = site_of(documents_of(ledger, close.period, (_reference(close, "site"),)))
+    kept = _kept(ledger, close)
+    return _Scan(site, kept, changed_days(site, close.period, kept, reader))
+
+
+def _ends(scan: _Scan, month: str, scanned: Mapping[str, _Scan], reader: SeriesReader) -> list[ChangedDay]:
+    """Ends of the month that moved, of the meters whose own days did not change.
+
+    Two closed months rest on one reading where they meet (joins.py), so an end has to be looked at only where the
+    month beside it was not scanned or has changed itself.
+    """
+    before, after = (scanned.get(beside) for beside in _beside(month))
+    moved: list[ChangedDay] = []
+    for meter in scan.site.tree():
+        if meter.id in scan.changed:
+            continue
+        sides = (before is None or meter.id in before.changed, after is None or meter.id in after.changed)
+        if any(sides):
+            kept = scan.kept.get(meter.id, Kept())
+            moved += moved_ends(scan.site, meter, month, kept, reader, sides=sides)
+    return moved
+
+
+def _beside(month: str) -> tuple[str, str]:
+    """The months before and after "2025-06"."""
+    number = int(month[:4]) * 12 + int(month[5:]) - 1
+    earlier, later = ((number + step) for step in (-1, 1))
+    return f"{earlier // 12:04}-{earlier % 12 + 1:02}", f"{later // 12:04}-{later % 12 + 1:02}"
 
 
 def _reference(close: Close, name: str) -> Reference:
