@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Final, Self, cast
 
 from shutan_collector.errors import RequestError, SeriesError, StoreUnavailableError
 from shutan_collector.series.base import Source, collect
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from shutan_collector.series.base import Fingerprint
 
 __all__ = ["SqliteReader"]
+
+# A month of forty meters stands in 4 MB of interleaved rows, of which every meter reads its own: with SQLite's own 2 MB
+# they were fetched again for each.
+_CACHE_KIB: Final = 65_536
 
 
 class SqliteReader:
@@ -36,6 +40,7 @@ class SqliteReader:
                 raise RequestError(self._where, str(error)) from error
             raise StoreUnavailableError(self._where, str(error)) from error
         try:
+            self._conn.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             self._conn.execute("BEGIN")
             self._series = {
                 Source(item.family, item.site, item.node, item.device): item for item in schema.list_series(self._conn)
