@@ -90,7 +90,7 @@ def find_late(ledger: Ledger, reader: SeriesReader, at: str, period: str = "") -
     wanted = months_of(period) if period else tuple(month for month in closes if len(month) != YEAR_LENGTH)
     scanned = {month: _scan(ledger, closes[month], reader) for month in wanted if month in closes}
     for month, scan in scanned.items():
-        days = (*scan.days, *_ends(scan, month, scanned, reader))
+        days = (*scan.days, *_ends(ledger, scan, month, scanned, reader))
         if not days:
             continue
         documents = current(ledger, month)
@@ -107,6 +107,7 @@ class _Scan:
     """A closed month held against the series store: what it rests on, and the days inside it that changed."""
 
     site: Site
+    close: Close
     kept: Mapping[str, Kept]
     days: tuple[ChangedDay, ...]
 
@@ -119,10 +120,12 @@ class _Scan:
 def _scan(ledger: Ledger, close: Close, reader: SeriesReader) -> _Scan:
     site = site_of(documents_of(ledger, close.period, (_reference(close, "site"),)))
     kept = _kept(ledger, close)
-    return _Scan(site, kept, changed_days(site, close.period, kept, reader))
+    return _Scan(site, close, kept, changed_days(site, close.period, kept, reader))
 
 
-def _ends(scan: _Scan, month: str, scanned: Mapping[str, _Scan], reader: SeriesReader) -> list[ChangedDay]:
+def _ends(
+    ledger: Ledger, scan: _Scan, month: str, scanned: Mapping[str, _Scan], reader: SeriesReader
+) -> list[ChangedDay]:
     """Ends of the month that moved, of the meters whose own days did not change.
 
     Two closed months rest on one reading where they meet (joins.py), so an end has to be looked at only where the
@@ -135,7 +138,11 @@ def _ends(scan: _Scan, month: str, scanned: Mapping[str, _Scan], reader: SeriesR
             continue
         sides = (before is None or meter.id in before.changed, after is None or meter.id in after.changed)
         if any(sides):
-            kept = scan.kept.get(meter.id, Kept())
+            kept = scan.kept.get(meter.id)
+            if kept is None:
+                kept = Kept()
+            else:
+                kept = _with_ends(kept, ledger.body_bytes(_reference(scan.close, f"{_READINGS}{meter.id}").seq))
             moved += moved_ends(scan.site, meter, month, kept, reader, sides=sides)
     return moved
 
@@ -159,18 +166,21 @@ def _kept(ledger: Ledger, close: Close) -> dict[str, Kept]:
     meters = {
         item.seq: item.name.removeprefix(_READINGS) for item in close.documents if item.name.startswith(_READINGS)
     }
-    return {meters[seq]: _kept_of(data) for seq, data in ledger.bodies(tuple(meters))}
+    return {
+        meters[seq]: Kept(cast("Sequence[Sequence[str | int]]", member(data, "fingerprint")))
+        for seq, data in ledger.bodies(tuple(meters))
+    }
 
 
-def _kept_of(data: bytes) -> Kept:
-    days = cast("Sequence[Sequence[str | int]]", member(data, "fingerprint"))
+def _with_ends(kept: Kept, data: bytes) -> Kept:
+    """The same with the readings behind the month's ends, which few meters are asked for."""
     boundaries = cast("Sequence[Sequence[int] | None]", member(data, "boundaries"))
     columns = [cast("Sequence[int]", member(data, name)) for name in ("t_ns", "register")]
     ends: list[Used] = []
     for boundary in (boundaries[0], boundaries[-1]):
         used = sorted(set(boundary[1:])) if boundary is not None else []
         ends.append(tuple((columns[0][index], columns[1][index]) for index in used))
-    return Kept(days, *ends)
+    return replace(kept, start=ends[0], end=ends[1])
 
 
 @dataclass(frozen=True, slots=True)
