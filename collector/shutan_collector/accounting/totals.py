@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from shutan_collector.accounting.documents import Json, JsonObject
     from shutan_collector.carbon.lines import Line
 
-__all__ = ["SCHEMA", "STATES", "MeterTotal", "meter_total", "totals_document", "year_totals"]
+__all__ = ["SCHEMA", "STATES", "MeterTotal", "meter_total", "totals_document"]
 
 SCHEMA: Final = "shutan.totals/1"
 STATES: Final = ("complete", "estimated", "inexact", "gaps")  # of a meter's energy, the worst last
@@ -72,33 +72,6 @@ def totals_document(
         "by_source": dict(by_source),
         "by_category": {key: list(sums) for key, sums in by_category.items()},
         "energy": {item.meter: [item.value, item.unit, item.state] for item in meters},
-    }
-
-
-def year_totals(period: str, months: Sequence[JsonObject]) -> JsonObject:
-    """The totals of several months together: every figure is the sum of theirs."""
-    sums: dict[str, dict[str, int]] = {"by_scope": {}, "by_source": {}}
-    by_category: dict[str, list[int]] = {}
-    energy: dict[str, list[int | str]] = {}
-    for month in months:
-        for name, found in sums.items():
-            for key, grams in cast("Mapping[str, int]", month[name]).items():
-                found[key] = found.get(key, 0) + grams
-        for key, grams in cast("Mapping[str, Sequence[int]]", month["by_category"]).items():
-            before = by_category.get(key, [0, 0])
-            by_category[key] = [before[0] + grams[0], before[1] + grams[1]]
-        for meter, (value, unit, state) in cast("Mapping[str, tuple[int, str, str]]", month["energy"]).items():
-            earlier = energy.get(meter, [0, unit, "complete"])
-            worst = max(str(earlier[2]), state, key=STATES.index)
-            energy[meter] = [cast("int", earlier[0]) + value, unit, worst]
-    return {
-        "schema": SCHEMA,
-        "period": period,
-        "complete": all(bool(month["complete"]) for month in months),
-        "provisional": any(bool(month["provisional"]) for month in months),
-        **sums,
-        "by_category": by_category,
-        "energy": energy,
     }
 
 

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from shutan_collector.accounting.totals import year_totals
+from shutan_collector.accounting.sums import read_totals, sum_totals
 from shutan_collector.carbon.lines import Scope
 from shutan_collector.units import Unit, decimal_text
 
@@ -49,7 +49,9 @@ def to_document(period: str, months: Sequence[PeriodDocuments]) -> JsonObject:
     return {
         "schema": SCHEMA,
         "period": period,
-        "totals": year_totals(period, totals) if len(totals) != 1 else totals[0],
+        "totals": sum_totals(period, [read_totals(body) for body in totals]).to_object()
+        if len(totals) != 1
+        else totals[0],
         "months": totals if len(totals) != 1 else [],
         "unvalued": [item for month in months for item in _unvalued(month)],
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shutan_collector.accounting.sums import line_totals, read_totals, sum_totals
 from shutan_collector.errors import LedgerError
 from shutan_collector.ledger.chain import Fault
 from shutan_collector.ledger.checks import claims_of, totals_of
@@ -21,7 +22,6 @@ from shutan_collector.ledger.closes import (
     months_of_year,
     read_close,
 )
-from shutan_collector.ledger.totals import line_totals, read_totals, sum_totals
 
 if TYPE_CHECKING:
     from shutan_collector.ledger.entries import Head, Header

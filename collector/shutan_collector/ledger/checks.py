@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 from zoneinfo import ZoneInfo
 
+from shutan_collector.accounting.sums import Totals, line_totals, read_totals
 from shutan_collector.errors import IncompleteError, LedgerError, Problem
 from shutan_collector.ledger.closes import current_closes
-from shutan_collector.ledger.totals import Totals, line_totals, read_totals
 from shutan_collector.periods import iso
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, cast
 
 from shutan_collector.accounting.documents import Document, PeriodDocuments
+from shutan_collector.accounting.sums import Totals, read_totals
 from shutan_collector.errors import LedgerError
-from shutan_collector.ledger.totals import Totals, read_totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

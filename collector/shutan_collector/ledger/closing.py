@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from shutan_collector.accounting.sums import sum_totals
 from shutan_collector.errors import LedgerError
 from shutan_collector.ledger.checks import (
     certificates_of,
@@ -38,7 +39,6 @@ from shutan_collector.ledger.compare import Difference, compare, compare_totals
 from shutan_collector.ledger.entries import Record
 from shutan_collector.ledger.joins import check_joins, ends_of_close, ends_of_documents, months_beside
 from shutan_collector.ledger.proposals import accept_proposal, proposals, propose, reject_proposal
-from shutan_collector.ledger.totals import sum_totals
 from shutan_collector.ledger.versions import (
     check_reason,
     names_and_hashes,

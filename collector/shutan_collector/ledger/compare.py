@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shutan_collector.accounting.sums import Totals, read_totals
 from shutan_collector.errors import LedgerError
 from shutan_collector.ledger.canonical import canonical, sha256_hex
 from shutan_collector.ledger.checks import totals_of
-from shutan_collector.ledger.totals import Totals, read_totals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, cast
 
+from shutan_collector.accounting.sums import Totals, read_totals
 from shutan_collector.errors import LedgerError
 from shutan_collector.ledger.checks import check_claims, check_complete, check_documents, totals_of
 from shutan_collector.ledger.closes import CLOSE, Close, Reference, documents_of, last_close
 from shutan_collector.ledger.entries import Record
-from shutan_collector.ledger.totals import Totals, read_totals
 from shutan_collector.ledger.versions import check_reason, seal_documents, write_documents, write_version
 
 if TYPE_CHECKING:

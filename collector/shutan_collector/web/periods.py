@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from shutan_collector.accounting.summary import MeterUse, MonthSummary, Register, YearSummary
+    from shutan_collector.accounting.sums import Totals
     from shutan_collector.ledger.closing import Close
-    from shutan_collector.ledger.totals import Totals
     from shutan_collector.web.snapshot import Snapshot
 
 __all__ = ["closings_of", "energy", "period_detail", "period_list"]

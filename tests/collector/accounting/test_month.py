@@ -15,7 +15,7 @@ from shutan_collector.accounting.month import Basis, account_month
 from shutan_collector.accounting.revalue import revalue, site_of
 from shutan_collector.accounting.run import account_period, claimed_in
 from shutan_collector.accounting.summaries import month_summary
-from shutan_collector.accounting.totals import year_totals
+from shutan_collector.accounting.sums import read_totals, sum_totals
 from shutan_collector.activity.rows import ManualReading
 from shutan_collector.carbon.lines import Line, Scope
 from shutan_collector.errors import RequestError
@@ -153,7 +153,7 @@ def test_the_typed_view_says_what_the_documents_say(basis: Basis, january: Perio
 
 def test_months_together_are_the_sum_of_months(january: PeriodDocuments) -> None:
     total = body(january, "totals")
-    double = cast("dict[str, Any]", year_totals("2025", [total, total]))
+    double = cast("dict[str, Any]", sum_totals("2025", [read_totals(total)] * 2).to_object())
     assert double["by_scope"] == {scope: 2 * value for scope, value in total["by_scope"].items()}
     assert double["energy"]["m-entry"] == [2 * total["energy"]["m-entry"][0], "Wh", "complete"]
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from shutan_collector.accounting.documents import Document, JsonObject, PeriodDocuments
+from shutan_collector.accounting.sums import Energy, Gas
 from shutan_collector.errors import IncompleteError, LedgerError
 from shutan_collector.ledger.canonical import canonical
 from shutan_collector.ledger.closing import (
@@ -25,7 +26,6 @@ from shutan_collector.ledger.closing import (
 )
 from shutan_collector.ledger.compare import compare_totals
 from shutan_collector.ledger.store import Ledger
-from shutan_collector.ledger.totals import Energy, Gas
 from support.ledgers import AT, month
 
 LATER = "2026-03-01T08:00:00.000000Z"
