@@ -59,6 +59,8 @@ HELP: dict[str, str] = {
     "shutan_store_dead_rows_total": "rows that the store refused for good",
     "shutan_store_dead_letters_dropped_total": "dead letters not kept because their file is full",
     "shutan_store_oldest_pending_seconds": "age of the oldest record that waits for the store",
+    "shutan_quarantine_total": "refused inputs kept in the quarantine folder with their bytes, by reason",
+    "shutan_quarantine_dropped_total": "refused inputs not kept or not any more, by cause (rate, queue, disk, oldest)",
     "shutan_thread_restarts_total": "threads started again after an unexpected error",
     "shutan_start_time_seconds": "start of this process, Unix time",
 }
