@@ -1,0 +1,114 @@
+r"""Log with fields: to the systemd journal by its native protocol where stderr is the journal, else lines on stderr.
+
+A record's `extra` becomes fields: `log.warning("...", extra={"store": "local"})` is found again by
+`journalctl SHUTAN_STORE=local`. Protocol: systemd's "Journal native protocol": one datagram, `KEY=value\n` each, or
+`KEY\n`, the length as 64 bit little endian, the value and `\n` for values with line breaks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import sys
+import traceback
+
+__all__ = ["JournalHandler", "fields_of", "set_up_logging", "stderr_is_journal"]
+
+SOCKET = "/run/systemd/journal/socket"
+_VALUE_BYTES = 48_000  # a datagram of a Unix socket holds about 200 kB; longer texts are cut
+_FIELDS = 24
+_OWN = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {"message", "asctime", "taskName"}
+_PRIORITY = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))  # syslog(3)
+
+
+def stderr_is_journal() -> bool:
+    """Whether JOURNAL_STREAM (systemd.exec(5)) names the file that stderr is: device and inode."""
+    device, _, inode = os.environ.get("JOURNAL_STREAM", "").partition(":")
+    try:
+        found = os.fstat(2)
+    except OSError:
+        return False
+    return (device, inode) == (str(found.st_dev), str(found.st_ino))
+
+
+def fields_of(record: logging.LogRecord) -> dict[str, str]:
+    """What a record carries besides its text, as SHUTAN_<NAME>: value; bounded in number."""
+    found: dict[str, str] = {}
+    for name, value in record.__dict__.items():
+        key = "".join(sign if sign.isascii() and sign.isalnum() else "_" for sign in name).upper()
+        if name not in _OWN and isinstance(value, str | int | float) and len(found) < _FIELDS:
+            found[f"SHUTAN_{key}"] = str(value)
+    return found
+
+
+def datagram(record: logging.LogRecord) -> bytes:
+    """One journal entry."""
+    message = record.getMessage()
+    if record.exc_info:
+        message += "\n" + "".join(traceback.format_exception(*record.exc_info)).rstrip()
+    priority = next((number for level, number in _PRIORITY if record.levelno >= level), 7)
+    fields = {
+        "MESSAGE": message,
+        "PRIORITY": str(priority),
+        "SYSLOG_IDENTIFIER": "shutan",
+        "LOGGER": str(record.name),
+        "THREAD_NAME": record.threadName or "",
+        "CODE_FILE": record.pathname,
+        "CODE_LINE": str(record.lineno),
+        **fields_of(record),
+    }
+    return b"".join(_field(key, value) for key, value in fields.items())
+
+
+def _field(key: str, value: str) -> bytes:
+    data = value.encode("utf-8", "backslashreplace")[:_VALUE_BYTES]
+    if b"\n" in data:
+        return key.encode() + b"\n" + len(data).to_bytes(8, "little") + data + b"\n"
+    return key.encode() + b"=" + data + b"\n"
+
+
+class JournalHandler(logging.Handler):
+    """Sends each record to the journal; when it does not take one, the record goes to stderr."""
+
+    def __init__(self, place: str = SOCKET) -> None:
+        super().__init__()
+        self._place = place
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self._socket.settimeout(1)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send one record."""
+        try:
+            self._socket.sendto(datagram(record), self._place)
+        except OSError:
+            with contextlib.suppress(OSError, ValueError):
+                sys.stderr.write(f"{record.levelname} {record.name}: {record.getMessage()}\n")
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+        super().close()
+
+
+class _Lines(logging.Formatter):
+    """Time, level, logger, text, and the fields as key=value behind it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = " ".join(f"{key[7:].lower()}={value}" for key, value in fields_of(record).items())
+        return super().format(record) + (f" [{fields}]" if fields else "")
+
+
+def set_up_logging(level: int = logging.INFO, place: str = SOCKET) -> logging.Handler:
+    """Give the root logger its one handler: the journal where stderr is it, else lines on stderr."""
+    handler: logging.Handler
+    if stderr_is_journal() and os.path.exists(place):  # noqa: PTH110 - no pathlib on the start path
+        handler = JournalHandler(place)
+    else:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(_Lines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    return handler

@@ -1,0 +1,100 @@
+"""Log records as the journal gets them, read back from a real datagram socket."""
+
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shutan_gateway import journal
+
+
+def parse(entry: bytes) -> dict[str, str]:
+    """An entry of the native protocol, read by its description."""
+    fields: dict[str, str] = {}
+    while entry:
+        head, _, rest = entry.partition(b"\n")
+        if b"=" in head:
+            key, _, value = head.partition(b"=")
+            entry = rest
+        else:
+            key, length = head, int.from_bytes(rest[:8], "little")
+            value, entry = rest[8 : 8 + length], rest[9 + length :]
+        fields[key.decode()] = value.decode()
+    return fields
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(str(tmp_path / "socket"))
+        receiver.settimeout(5)
+        yield receiver
+
+
+@pytest.fixture
+def _root_logger() -> Iterator[logging.Logger]:
+    """The root logger, as it was before when the test is over."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield root
+    for handler in root.handlers:
+        if handler not in handlers:
+            handler.close()
+    root.handlers[:], root.level = handlers, level
+
+
+@pytest.mark.usefixtures("_root_logger")
+def test_a_record_arrives_with_its_fields(
+    daemon: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = os.fstat(2)
+    monkeypatch.setenv("JOURNAL_STREAM", f"{found.st_dev}:{found.st_ino}")
+    journal.set_up_logging(place=str(tmp_path / "socket"))
+    log = logging.getLogger("shutan.test")
+    log.warning("store %s is away", "local", extra={"store": "local", "waits-s": 3, "thing": object()})
+    log.debug("not asked for")
+    log.error("two\nlines 数碳")
+    first, second = parse(daemon.recv(65536)), parse(daemon.recv(65536))
+    assert first["MESSAGE"] == "store local is away"
+    assert (first["PRIORITY"], first["LOGGER"], first["SYSLOG_IDENTIFIER"]) == ("4", "shutan.test", "shutan")
+    assert {key: value for key, value in first.items() if key.startswith("SHUTAN_")} == {
+        "SHUTAN_STORE": "local",
+        "SHUTAN_WAITS_S": "3",
+    }
+    assert second["MESSAGE"] == "two\nlines 数碳"
+    assert second["PRIORITY"] == "3"
+
+
+def test_a_value_cannot_forge_a_field(daemon: socket.socket, tmp_path: Path) -> None:
+    with contextlib.closing(journal.JournalHandler(str(tmp_path / "socket"))) as handler:
+        record = logging.makeLogRecord({"msg": "x", "levelno": 20, "node": "a\nPRIORITY=0\nSHUTAN_STORE=b"})
+        handler.emit(record)
+    fields = parse(daemon.recv(65536))
+    assert fields["SHUTAN_NODE"] == "a\nPRIORITY=0\nSHUTAN_STORE=b"
+    assert fields["PRIORITY"] == "6"
+    assert "SHUTAN_STORE" not in fields
+
+
+def test_a_long_text_is_cut_and_arrives(daemon: socket.socket, tmp_path: Path) -> None:
+    with contextlib.closing(journal.JournalHandler(str(tmp_path / "socket"))) as handler:
+        handler.emit(logging.makeLogRecord({"msg": "y" * 1_000_000, "levelno": 40}))
+    assert 1000 < len(parse(daemon.recv(1_000_000))["MESSAGE"]) < 100_000
+
+
+@pytest.mark.usefixtures("_root_logger")
+def test_elsewhere_it_is_a_line_on_stderr(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("JOURNAL_STREAM", "1:1")
+    journal.set_up_logging()
+    logging.getLogger("shutan.test").warning("away", extra={"store": "local"})
+    assert capsys.readouterr().err.endswith(" WARNING shutan.test: away [store=local]\n")
+    assert logging.getLogger().level == logging.INFO
+
+
+def test_a_journal_that_is_gone_leaves_the_line_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with contextlib.closing(journal.JournalHandler(str(tmp_path / "gone"))) as handler:
+        handler.emit(logging.makeLogRecord({"msg": "away", "levelno": 30, "levelname": "WARNING", "name": "shutan"}))
+    assert "WARNING shutan: away" in capsys.readouterr().err
