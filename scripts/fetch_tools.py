@@ -1,11 +1,12 @@
 """Put the interpreters and servers that tests and demo use under .tools/, leaving the system as it is.
 
-Three groups of programs, each from one Debian suite and unpacked with its own libraries, libc included:
+Groups of programs, each from one Debian suite and unpacked with its own libraries, libc included:
 
 | group       | suite    | programs                                                        |
 | micropython | trixie   | micropython (64-bit)                                            |
 | micropython32 | trixie | micropython32 (i386: 31-bit small integers and 2^30 ticks, as on an ESP32) |
 | servers     | bookworm | mosquitto, mosquitto_passwd, influxd, influx, victoria-metrics  |
+| system      | bookworm | systemd-analyze, systemd-sysusers, systemd-tmpfiles, chronyd: they check what is installed |
 | fonts       | bookworm | none: the Chinese fonts of reports and labels, into .tools/fonts/share |
 
 Each program has a wrapper in .tools/bin that replaces itself by the program (its pid is the server's). A group is
@@ -28,6 +29,8 @@ from apt_private import AptError, PrivateApt, is_debian, machine_sources, unpack
 REPO = Path(__file__).resolve().parent.parent
 TOOLS = REPO / ".tools"
 FORMAT = "1"  # raise it when the layout of a group changes: every group is fetched again
+INNER = ("*-linux-gnu*", "*-linux-gnu*/systemd")  # library folders below lib
+UNITS = ("lib/systemd/system/*.target",)
 FONTS = ("usr/share/fonts/opentype/noto/NotoSansCJK-*.ttc",)
 NEVER = (
     "not run: influxdb2: InfluxDB 2 and 3 have no Debian package (their API v2 is tested against VictoriaMetrics)",
@@ -73,10 +76,17 @@ def groups(native: str) -> list[Group]:
         Program("influx", "usr/bin/influx", ("-version",)),
         Program("victoria-metrics", "usr/bin/victoria-metrics", ("-version",)),
     )
+    system = (
+        Program("systemd-analyze", "usr/bin/systemd-analyze", ("--version",)),
+        Program("systemd-sysusers", "bin/systemd-sysusers", ("--version",)),
+        Program("systemd-tmpfiles", "bin/systemd-tmpfiles", ("--version",)),
+        Program("chronyd", "usr/sbin/chronyd", ("--version",)),
+    )
     packages = ("mosquitto", "influxdb", "influxdb-client", "victoria-metrics")
     found = [
         Group("micropython", "trixie", native, ("micropython",), (micropython,)),
         Group("servers", "bookworm", native, packages, servers),
+        Group("system", "bookworm", native, ("systemd", "chrony"), system, UNITS),
         Group("fonts", "bookworm", native, ("fonts-noto-cjk",), (), FONTS),
     ]
     if native == "amd64":
@@ -100,7 +110,8 @@ def _collect(staging: Path, group: Group, target: Path) -> None:
         for path in staging.glob(pattern):
             shutil.copy2(path, target / "share" / path.name)
     roots = [staging / top for top in ("lib", "lib64", "usr/lib", "usr/lib64")]
-    folders = [folder for root in roots for folder in (root, *root.glob("*-linux-gnu*")) if folder.is_dir()]
+    nested = [folder for root in roots for inner in INNER for folder in root.glob(inner)]
+    folders = [folder for folder in (*roots, *nested) if folder.is_dir()]
     links: list[tuple[str, str]] = []
     for folder in folders:
         for path in folder.glob("*.so*"):
