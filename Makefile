@@ -1,7 +1,7 @@
 # Every command sets up what it needs: Python's side in .venv, interpreters and servers in .tools; the system stays as it is.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo check lint types layers house test bench lock clean
+.PHONY: help setup demo check lint types layers house test faults promises bench lock clean
 
 PYTHON := .venv/bin/python
 
@@ -34,6 +34,13 @@ house: setup
 
 test: setup ## all tests on all three runtimes, e.g. make test ARGS="-k spool -x"
 	@$(PYTHON) -m pytest $(ARGS)
+
+faults: setup ## the crash matrix in its long form into results/, e.g. make faults ARGS="-k c01"
+	@$(PYTHON) -m pytest tests/faults -p no:randomly --timeout 43200 --form long --results results $(ARGS)
+	@$(PYTHON) scripts/promises.py
+
+promises: setup ## docs/promises.md from the matrix and results/
+	@$(PYTHON) scripts/promises.py
 
 bench: setup ## throughput and memory figures, e.g. make bench ARGS="--json"
 	@$(PYTHON) -m bench $(ARGS)

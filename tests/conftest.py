@@ -9,6 +9,12 @@ import pytest
 from support import places, servers
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of the fault tests (tests/faults/README.md); they must stand in a file that pytest reads at its start."""
+    parser.addoption("--form", choices=("short", "long"), default="short", help="size of the fault tests")
+    parser.addoption("--results", metavar="DIR", help="folder for the result files of the fault tests")
+
+
 @pytest.fixture(scope="session")
 def repo() -> Path:
     """Root of the repository."""

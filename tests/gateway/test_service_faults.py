@@ -18,6 +18,7 @@ from shutan_gateway.spool import ORIGIN
 from shutan_gateway.spool import Spool as SpoolFiles
 from shutan_gateway.state import State
 from shutan_gateway.stores.sqlite.schema import list_series, open_readonly, read_series
+from support.balance import check_balance, pending
 from support.field_nodes import Field
 from support.gateway_process import GatewayProcess, gateway_process
 from support.servers import Server, mosquitto, wait_until
@@ -64,22 +65,8 @@ def expected(field: Field) -> dict[tuple[str, int], tuple[object, ...]]:
     }
 
 
-def check_balance(gateway: GatewayProcess) -> dict[str, float]:
-    """The two invariants at this very moment."""
-    numbers = gateway.numbers()
-    rejected = sum(value for name, value in numbers.items() if name.startswith("shutan_rejected_total"))
-    whole = numbers["shutan_duplicates_total"] + rejected + numbers["shutan_accepted_total"]
-    assert numbers["shutan_received_total"] == whole
-    store = '{store="local"}'
-    if f"shutan_store_pending{store}" in numbers:
-        parts = [numbers[f"shutan_store_{part}{store}"] for part in ("stored_total", "dead_total", "pending")]
-        assert numbers[f"shutan_store_accepted_total{store}"] == sum(parts)
-        assert min(parts) >= 0
-    return numbers
-
-
 def wait_delivered(gateway: GatewayProcess) -> None:
-    wait_until(lambda: check_balance(gateway)['shutan_store_pending{store="local"}'] == 0, 60, "everything delivered")
+    wait_until(lambda: pending(gateway) == 0, 60, "everything delivered")
 
 
 def test_kill9_keeps_acknowledged(mosquitto: Server, tmp_path: Path) -> None:
