@@ -10,17 +10,19 @@ from shutan_gateway.ack import ack_command, rebirth_command
 from shutan_gateway.errors import RetryLater, StateUnavailable
 from shutan_gateway.host import Host, HostSettings
 from shutan_gateway.mailbox import LINK_UP, Message
+from shutan_gateway.offered import Offered
 from shutan_gateway.recovery import recover, save
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from shutan_gateway.batch import Batch
     from shutan_gateway.config import IntakeSection
     from shutan_gateway.counters import Counters
     from shutan_gateway.decoder import Shapes
     from shutan_gateway.mailbox import Mailbox
+    from shutan_gateway.offers import Offer, Offers
     from shutan_gateway.spool import Spool
     from shutan_gateway.state import State
 
@@ -30,6 +32,7 @@ log = logging.getLogger("shutan.intake")
 
 _DRAIN_MESSAGES = 5_000
 _DRAIN_BYTES = 4_000_000
+_DRAIN_OFFERS = 1_000
 _IDLE_S = 0.1  # longest sleep: resolution of the timers
 _RETRY_S = 0.5  # between attempts while the disk refuses: space that returns is used at once
 _GAUGES_S = 1.0
@@ -57,6 +60,7 @@ class Parts(NamedTuple):
     counters: Counters
     publisher: Publisher
     shapes: Shapes
+    offers: Offers
 
 
 class Intake:
@@ -76,6 +80,7 @@ class Intake:
             ),
             parts.shapes,
         )
+        self._offered = Offered(parts.state, parts.shapes, self._host.acceptor)
         self._trouble: tuple[str, float] | None = None  # what refuses now, since when
         self._saved_s = self._shown_s = time.monotonic()
         self._unsaved = False
@@ -90,26 +95,29 @@ class Intake:
 
     def run(self, ready: Callable[[], None]) -> None:
         """Recover, call `ready`, then work until the stop event is set and the mailbox is empty."""
-        mailbox = self._parts.mailbox
+        mailbox, offers = self._parts.mailbox, self._parts.offers
         if not self.recover():
             return
         ready()
         tick_s = self._settings.tick_ms / 1000
-        while not self._stop.is_set() or len(mailbox):
+        while not self._stop.is_set() or len(mailbox) or len(offers):
             mailbox.wait(_IDLE_S)
             began_s = time.monotonic()
-            if not self.tick(mailbox.drain(_DRAIN_MESSAGES, _DRAIN_BYTES)):
+            if not self.tick(mailbox.drain(_DRAIN_MESSAGES, _DRAIN_BYTES), offers.drain(_DRAIN_OFFERS)):
                 return  # stopped while the disk refuses: memory is ahead of the disk and must not be saved
             pause_s = began_s + tick_s - time.monotonic()
             if pause_s > 0:
                 self._stop.wait(pause_s)
         self.checkpoint()
 
-    def tick(self, messages: list[Message]) -> bool:
-        """Messages to batch to disk, then the answers; False when stopped before the batch was durable."""
+    def tick(self, messages: list[Message], offers: Sequence[Offer] = ()) -> bool:
+        """Messages and offers to batch to disk, then the answers; False when stopped before the batch was durable."""
         host = self._host
         for message in messages:
             if not self._persist(lambda message=message: host.handle(message, time.monotonic())):
+                return False
+        for offer in offers:
+            if not self._persist(lambda offer=offer: self._offered.take(offer)):
                 return False
         now_s = time.monotonic()
         ready = host.tick(now_s, linked=self._parts.publisher.up)
@@ -119,6 +127,9 @@ class Intake:
         if not self._persist(lambda: self._commit(batch)):
             return False
         self._unsaved = self._unsaved or bool(batch)
+        for offer in offers:
+            if offer.settled is not None:
+                offer.settled()
         if self._parts.publisher.up:
             for node in ready:
                 self._parts.publisher.publish(*rebirth_command(node, _now_ms()))

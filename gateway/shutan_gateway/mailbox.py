@@ -65,6 +65,10 @@ class Mailbox:
         waiting = self._bytes_in - self._bytes_out
         return len(self._items) >= self._limit_messages or waiting >= self._limit_bytes
 
+    def wake(self) -> None:
+        """Let the consumer look up from `wait`: something else came for it."""
+        self._arrived.set()
+
     def wait(self, timeout_s: float) -> bool:
         """Wait until there is a message or the mailbox is closed; False when the time is over."""
         return self._arrived.wait(timeout_s)

@@ -1,8 +1,8 @@
 """The gateway service: wires link, intake, spool, delivery and http, and ends them in the order of the data.
 
 link (network thread) -> mailbox -> intake thread -> spool -> one delivery thread per store
-|                            |
-+------ registry (SQLite) ---+
+sources (own threads) -> offers ----^         |
+                                              +-- registry (SQLite), quarantine
 """
 
 from __future__ import annotations
@@ -23,8 +23,12 @@ from shutan_gateway.http import HttpServer
 from shutan_gateway.intake import Intake, Parts
 from shutan_gateway.link import Link
 from shutan_gateway.mailbox import Mailbox
+from shutan_gateway.offers import Offers
+from shutan_gateway.quarantine import FOLDER as QUARANTINE
+from shutan_gateway.quarantine import Quarantine
 from shutan_gateway.recovery import durable_position
 from shutan_gateway.rows import RowReader
+from shutan_gateway.sources import SourceTools, open_sources
 from shutan_gateway.spool import Spool
 from shutan_gateway.state import State
 from shutan_gateway.stores import open_store
@@ -41,6 +45,7 @@ __all__ = ["Service"]
 log = logging.getLogger("shutan.service")
 
 _MAILBOX_BYTES = 32_000_000
+_OFFERS = 10_000
 _INTAKE_END_S = 10.0
 _LINK_END_S = 5.0
 
@@ -61,6 +66,7 @@ class Service:
         self.counters = Counters()
         self.counters.set("shutan_start_time_seconds", round(time.time(), 3))
         self._mailbox = Mailbox(config.intake.queue_messages, _MAILBOX_BYTES)
+        self._offers = Offers(_OFFERS, self._mailbox.wake)
         self.link = Link(
             config.mqtt,
             config.gateway.host_id,
@@ -81,6 +87,9 @@ class Service:
                 durable=durable_position(self._state),
             )
             opened.callback(self._spool.close)
+            self.quarantine = Quarantine(folder / QUARANTINE, self.counters)
+            opened.callback(self.quarantine.close)
+            self._sources = open_sources(config, SourceTools(self._offers, self.counters, self.quarantine, folder))
             self.http = HttpServer(config.http.host, config.http.port, self.numbers, self.health)
             opened.callback(self.http.stop)
             self._opened = opened.pop_all()
@@ -91,7 +100,7 @@ class Service:
         return Supervised(name, work, counters=self.counters, stop=self.ended, give_up=self._give_up)
 
     def _run_intake(self) -> None:
-        parts = Parts(self._mailbox, self._spool, self._state, self.counters, self.link, self._shapes)
+        parts = Parts(self._mailbox, self._spool, self._state, self.counters, self.link, self._shapes, self._offers)
         Intake(parts, self._config.intake, self._stop_intake).run(self._recovered.set)
 
     def _give_up(self, name: str) -> None:
@@ -122,6 +131,8 @@ class Service:
             self._deliverers.append(deliverer)
             deliverer.start()
         self._network.start()
+        for source in self._sources:
+            source.start()
         self._connecting = True
 
     def stop(self) -> None:
@@ -129,6 +140,9 @@ class Service:
         if self._connecting:
             self.link.stop()
             self._network.join(_LINK_END_S)
+            for source in self._sources:
+                source.stop()
+        self._offers.close()
         self._mailbox.close()
         self._stop_intake.set()
         self.ended.set()
@@ -163,12 +177,15 @@ class Service:
             store.name: deliverer.trouble or "ok"
             for store, deliverer in zip(self._config.store, self._deliverers, strict=False)
         }
-        whole = ready and not blocked and self.link.up and all(state == "ok" for state in stores.values())
+        sources = {source.name: source.trouble or "ok" for source in self._sources}
+        sound = all(state == "ok" for state in [*stores.values(), *sources.values()])
+        whole = ready and not blocked and self.link.up and sound
         facts: dict[str, object] = {
             "status": "ok" if whole else "degraded" if ready and not blocked else "failing",
             "broker": "connected" if self.link.up else "not connected",
             "spool": "blocked" if blocked else "ok",
             "stores": stores,
+            "sources": sources,
             "nodes_online": self.counters.get("shutan_nodes", state="online"),
         }
         return ready and not blocked, facts

@@ -1,0 +1,66 @@
+"""Sources: where samples come from besides the Sparkplug link. A new kind is one more line in `SOURCES`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from shutan_gateway.config import GatewayConfig
+    from shutan_gateway.counters import Counters
+    from shutan_gateway.offers import Offers
+    from shutan_gateway.quarantine import Quarantine
+
+__all__ = ["SOURCES", "Source", "SourceTools", "open_sources"]
+
+# section of the configuration -> factory(config, tools). Imported when the section is there.
+SOURCES: dict[str, str] = {
+    "serial": "shutan_gateway.serial:create",
+    "adapter": "shutan_gateway.adapters:create",
+}
+
+
+class SourceTools(NamedTuple):
+    """What a source works with. folder: data_dir, where it may keep small state of its own."""
+
+    offers: Offers
+    counters: Counters
+    quarantine: Quarantine
+    folder: Path
+
+
+class Source(Protocol):
+    """Something that offers samples from threads of its own."""
+
+    @property
+    def name(self) -> str:
+        """Its section of the configuration, for logs and /healthz."""
+        ...
+
+    def start(self) -> None:
+        """Begin; what is not there yet (a device, a broker) is waited for."""
+        ...
+
+    def stop(self) -> None:
+        """End within a few seconds; what was not settled comes again or is read again."""
+        ...
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong now, one line; None while all is well."""
+        ...
+
+
+def open_sources(config: GatewayConfig, tools: SourceTools) -> list[Source]:
+    """Make the sources that the configuration asks for. Raises StartError or ConfigError."""
+    sources: list[Source] = []
+    for section, place in SOURCES.items():
+        if getattr(config, section, None):
+            module, _, name = place.partition(":")
+            # The table holds names, so the type is stated here; a test opens every entry.
+            factory = cast("Callable[[GatewayConfig, SourceTools], Source]", getattr(import_module(module), name))
+            sources.append(factory(config, tools))
+    return sources
