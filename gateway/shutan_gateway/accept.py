@@ -15,8 +15,10 @@ from shutan_gateway.errors import Refusal
 from shutan_gateway.spool import BIRTH, DATA, GAP, SpoolRecord
 from shutan_gateway.watermarks import NUMBER_MAX
 from shutan_gateway.window import Verdict, Window
+from shutan_wire import ids
 
 if TYPE_CHECKING:
+    from shutan_gateway.quarantine import Quarantine
     from shutan_gateway.sessions import Device, Node, Stream
     from shutan_wire.model import Payload
 
@@ -46,12 +48,15 @@ class Outcome(NamedTuple):
 class Acceptor:
     """Owner of the current batch, the decoder and the conflict windows. Belongs to the intake thread."""
 
-    def __init__(self, shapes: Shapes, max_payload_bytes: int, conflict_window: int) -> None:
+    def __init__(
+        self, shapes: Shapes, max_payload_bytes: int, conflict_window: int, quarantine: Quarantine | None = None
+    ) -> None:
         self.batch = Batch()
         self.due: set[Stream] = set()  # streams whose nodes should hear the watermark
         self.decoder = Decoder(shapes, max_payload_bytes)
         self._kept = shapes.kept
         self._window_size = conflict_window
+        self._quarantine = quarantine
         self._windows: dict[tuple[str, str, str], Window] = {}
 
     def take_batch(self) -> Batch:
@@ -67,6 +72,7 @@ class Acceptor:
         except Refusal as refusal:
             self.batch.reject(refusal.reason)
             self.fault(refusal.reason)
+            self._keep(arrival, refusal.reason, refusal.detail)
             return Outcome(None, readable=False, rebirth=False)
         if decoded.unknown_names:
             self.fault("unknown_metric", decoded.unknown_names)
@@ -89,6 +95,7 @@ class Acceptor:
             decoded = explain(arrival.device.definition, payload, arrival.received_ms)
         except Refusal as refusal:
             self.fault(refusal.reason)
+            self._keep(arrival, refusal.reason, refusal.detail)
             return
         if decoded.groups:
             self._plain(BIRTH, arrival, decoded)
@@ -96,6 +103,16 @@ class Acceptor:
     def fault(self, kind: str, n: int = 1) -> None:
         """Count a protocol fault."""
         self.batch.count("shutan_faults_total", n, kind=kind)
+
+    def keep(self, reason: str, detail: str, raw: bytes, topic: str, received_ms: int) -> None:
+        """Put a refused message into quarantine."""
+        if self._quarantine is not None:
+            self._quarantine.keep("mqtt", reason, detail, raw, topic=topic, received_ms=received_ms)
+
+    def _keep(self, arrival: Arrival, reason: str, detail: str) -> None:
+        node, name, _, raw, received_ms = arrival
+        kind = ids.DDATA if name else ids.NDATA
+        self.keep(reason, detail, raw, ids.topic(node.site, kind, node.name, name or None), received_ms)
 
     def _numbered(self, stream: Stream, arrival: Arrival, decoded: Decoded) -> None:
         number = decoded.record or 0
@@ -105,6 +122,7 @@ class Acceptor:
             return
         if number > NUMBER_MAX or not stream.mark.room(number):
             self.batch.reject("record_window")
+            self._keep(arrival, "record_window", f"record {number} is beyond what the node may have waiting")
             return
         verdict = self._window(arrival.node.site, arrival.node.name, arrival.name).judge(decoded.groups)
         if decoded.gap is None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from shutan_gateway.definition import Definition, Field, Role, field_of, infer_datatype
 from shutan_gateway.errors import Refusal
+from shutan_gateway.malformed import kind_of
 from shutan_wire import datatypes as dt
 from shutan_wire import quality, records
 from shutan_wire.decode import decode_payload
@@ -100,13 +101,13 @@ def shared_names(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def parse(raw: bytes, limit: int) -> Payload:
-    """Payload of a raw message. Raises Refusal `oversize` or `malformed`."""
+    """Payload of a raw message. Raises Refusal: `oversize` or a class of malformed.py."""
     if len(raw) > limit:
         raise Refusal("oversize", f"{len(raw)} bytes, limit {limit}")
     try:
         return decode_payload(raw, limit)
     except WireError as error:
-        raise Refusal("malformed", str(error)) from error
+        raise Refusal(kind_of(error), str(error)) from error
 
 
 def decode(definition: Definition, raw: bytes, received_ms: int, limit: int = 10_000_000) -> Decoded:
@@ -158,7 +159,7 @@ def _number(field: Field, metric: Metric) -> int:
     """Integer of the record protocol. Raises Refusal when it is none."""
     if isinstance(metric.value, int) and 0 <= metric.value <= INT_MAX:
         return int(metric.value)
-    raise Refusal("malformed", f"{field.name} is no number")
+    raise Refusal("record_protocol", f"{field.name} is no number")
 
 
 def _gap(protocol: dict[str, int], record: int | None) -> Gap | None:
@@ -167,7 +168,7 @@ def _gap(protocol: dict[str, int], record: int | None) -> Gap | None:
         return None
     # A gap is told by a later record, so a broken one cannot close numbers that may still come.
     if first is None or last is None or record is None or not 1 <= first <= last < record:
-        raise Refusal("malformed", "gap record without a sound From, To and Record")
+        raise Refusal("record_protocol", "gap record without a sound From, To and Record")
     return Gap(first, last, bool(protocol.get(records.GAP_UNSAVED, 0)))
 
 

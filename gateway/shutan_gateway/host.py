@@ -18,6 +18,7 @@ from shutan_gateway.decoder import Shapes
 from shutan_gateway.definition import birth_text
 from shutan_gateway.errors import Refusal
 from shutan_gateway.mailbox import LINK_UP, Message
+from shutan_gateway.malformed import sound_ids
 from shutan_gateway.rebirth import Rebirths
 from shutan_gateway.sessions import HELD_PER_NODE, Device, Held, Node, Stream
 from shutan_gateway.state import SchemaRow, SessionRow
@@ -28,6 +29,7 @@ from shutan_wire.errors import WireError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from shutan_gateway.quarantine import Quarantine
     from shutan_wire.model import Payload
 
 __all__ = ["Host", "HostSettings", "Registry"]
@@ -38,7 +40,8 @@ MAX_NODES = 20_000
 HELD_S = 60.0  # how long data waits for its birth
 HELD_MAX = 20_000
 _U64 = 2**64 - 1  # ids are unsigned, whatever datatype a node declares
-_TOPICS = 50_000  # parsed topics remembered
+_TOPICS = 50_000  # parsed topics remembered,
+_TOPIC_CHARS = 1_000  # none longer than this
 
 
 class Registry(Protocol):
@@ -80,11 +83,12 @@ class Host:
         settings: HostSettings,
         shapes: Shapes | None = None,
         chance: random.Random | None = None,
+        quarantine: Quarantine | None = None,
     ) -> None:
         self._registry = registry
         self.shapes = shapes or Shapes()
         self._settings = settings
-        self.acceptor = Acceptor(self.shapes, settings.max_payload_bytes, settings.conflict_window)
+        self.acceptor = Acceptor(self.shapes, settings.max_payload_bytes, settings.conflict_window, quarantine)
         self.nodes: dict[tuple[str, str], Node] = {}
         self.streams: dict[tuple[str, str, int], Stream] = {}
         self.rebirths = Rebirths(settings.rebirth_min_interval_s, chance or random.Random())  # noqa: S311 - jitter only
@@ -112,7 +116,7 @@ class Host:
             return
         parts = self._parse(message.topic)
         if parts is None:
-            self.acceptor.fault("topic")
+            self._refuse(message, "topic", "no Sparkplug topic, or an id that is too long or holds control characters")
             return
         site, kind, name, device = parts
         if kind in {ids.NDATA, ids.DDATA}:
@@ -135,8 +139,16 @@ class Host:
                 parts = ids.parse_topic(topic)
             except WireError:
                 parts = None
-            self._topics[topic] = parts
+            if parts is not None and not sound_ids(parts):
+                parts = None
+            if len(topic) <= _TOPIC_CHARS:
+                self._topics[topic] = parts
         return parts
+
+    def _refuse(self, message: Message, reason: str, detail: str) -> None:
+        """Count and keep a message that is no data; data is refused by the acceptor."""
+        self.acceptor.fault(reason)
+        self.acceptor.keep(reason, detail, message.payload, message.topic, message.received_ms)
 
     def _node(self, site: str, name: str) -> Node | None:
         node = self.nodes.get((site, name))
@@ -198,9 +210,12 @@ class Host:
             self._give_up(node)
 
     def _give_up(self, node: Node) -> None:
-        node.held.popleft()
+        held = node.held.popleft()
         self._held -= 1
         self.acceptor.batch.reject("data_before_birth")
+        topic = ids.topic(node.site, ids.DDATA if held.device else ids.NDATA, node.name, held.device or None)
+        detail = "no birth explained it in time, or its session ended first"
+        self.acceptor.keep("data_before_birth", detail, held.payload, topic, held.received_ms)
 
     def _release(self, node: Node, device_name: str) -> None:
         """The birth came: take what waited for it, in order. Its sequence numbers belong to the time before."""
@@ -219,7 +234,7 @@ class Host:
         try:
             return parse(message.payload, self._settings.max_payload_bytes)
         except Refusal as refusal:
-            self.acceptor.fault(refusal.reason)
+            self._refuse(message, refusal.reason, refusal.detail)
             return None
 
     def _device_of(self, site: str, name: str, device: str, payload: Payload) -> Device:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from shutan_gateway.decoder import Shapes
     from shutan_gateway.mailbox import Mailbox
     from shutan_gateway.offers import Offer, Offers
+    from shutan_gateway.quarantine import Quarantine
     from shutan_gateway.spool import Spool
     from shutan_gateway.state import State
 
@@ -61,6 +62,7 @@ class Parts(NamedTuple):
     publisher: Publisher
     shapes: Shapes
     offers: Offers
+    quarantine: Quarantine | None = None
 
 
 class Intake:
@@ -79,6 +81,7 @@ class Intake:
                 settings.conflict_window,
             ),
             parts.shapes,
+            quarantine=parts.quarantine,
         )
         self._offered = Offered(parts.state, parts.shapes, self._host.acceptor)
         self._trouble: tuple[str, float] | None = None  # what refuses now, since when

@@ -100,7 +100,16 @@ class Service:
         return Supervised(name, work, counters=self.counters, stop=self.ended, give_up=self._give_up)
 
     def _run_intake(self) -> None:
-        parts = Parts(self._mailbox, self._spool, self._state, self.counters, self.link, self._shapes, self._offers)
+        parts = Parts(
+            self._mailbox,
+            self._spool,
+            self._state,
+            self.counters,
+            self.link,
+            self._shapes,
+            self._offers,
+            self.quarantine,
+        )
         Intake(parts, self._config.intake, self._stop_intake).run(self._recovered.set)
 
     def _give_up(self, name: str) -> None:

@@ -228,13 +228,13 @@ def test_a_new_session_with_the_broker_asks_every_node_again() -> None:
 @pytest.mark.parametrize(
     ("topic", "payload", "fault", "rejected"),
     [
-        ("spBv1.0/plant/DDATA/n01/m1", b"\x12\xff", "malformed", 1),
+        ("spBv1.0/plant/DDATA/n01/m1", b"\x12\xff", "truncated", 1),
         ("spBv1.0/plant/DDATA/n01/m1", bytes(1001), "oversize", 1),
-        ("spBv1.0/plant/NBIRTH/n01", b"\xff\xff", "malformed", 0),
-        ("spBv1.0/plant/DBIRTH/n01/m9", b"\xff\xff", "malformed", 0),
-        ("spBv1.0/plant/NDEATH/n01", b"\xff\xff", "malformed", 0),
+        ("spBv1.0/plant/NBIRTH/n01", b"\xff\xff", "truncated", 0),
+        ("spBv1.0/plant/DBIRTH/n01/m9", b"\xff\xff", "truncated", 0),
+        ("spBv1.0/plant/NDEATH/n01", b"\xff\xff", "truncated", 0),
         ("spBv1.0/plant/NDEATH/n01", b"", "death_without_bdseq", 0),
-        ("spBv1.0/plant/DDEATH/n01/m1", b"\x0b", "malformed", 0),
+        ("spBv1.0/plant/DDEATH/n01/m1", b"\x0b", "wire_type", 0),
         ("spBv1.0/plant/WHAT/n01", b"", "topic", 0),
         ("spBv1.0/plant/DDATA/n01", b"", "topic", 0),
         ("other/topic", b"", "topic", 0),

@@ -76,7 +76,7 @@ def test_an_absurd_gap_is_refused(first: int, last: int) -> None:
     rig, node = Rig(), SparkplugNode()
     rig.take(node.births())
     rig.take(node.gap(first, last, unsaved=False, record=9))
-    assert rig.total("rejected", reason="malformed") == 1
+    assert rig.total("rejected", reason="record_protocol") == 1
     assert rig.upto(node) == 0
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from shutan_gateway.counters import Counters
 from shutan_gateway.host import Host, HostSettings
 from shutan_gateway.mailbox import Message
+from shutan_gateway.quarantine import Quarantine
 from shutan_gateway.state import SchemaRow, SessionRow
 from support.sparkplug_node import T0_MS, Packet, SparkplugNode
 
@@ -28,10 +29,11 @@ class MemoryRegistry:
 class Rig:
     """A host with its batches committed at once."""
 
-    def __init__(self, **changes: float) -> None:
+    def __init__(self, quarantine: Quarantine | None = None, **changes: float) -> None:
         self.registry = MemoryRegistry()
         chance = random.Random(1)  # noqa: S311 - a test that comes out the same each time
-        self.host = Host(self.registry, HostSettings()._replace(**changes), chance=chance)  # pyright: ignore[reportArgumentType]  # int or float as the field
+        settings = HostSettings()._replace(**changes)  # pyright: ignore[reportArgumentType]  # int or float as the field
+        self.host = Host(self.registry, settings, chance=chance, quarantine=quarantine)
         self.counters = Counters()
         self.records: list[SpoolRecord] = []
         self.now_s = 100.0
