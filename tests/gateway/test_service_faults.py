@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -25,8 +24,6 @@ from support.servers import Server, mosquitto, wait_until
 from support.sparkplug_node import T0_MS
 
 pytestmark = [pytest.mark.flow, pytest.mark.fault]
-
-KILLS = int(os.environ.get("SHUTAN_KILLS", "6"))  # a nightly run takes hundreds
 
 
 def report(name: str, **figures: float) -> None:
@@ -67,37 +64,6 @@ def expected(field: Field) -> dict[tuple[str, int], tuple[object, ...]]:
 
 def wait_delivered(gateway: GatewayProcess) -> None:
     wait_until(lambda: pending(gateway) == 0, 60, "everything delivered")
-
-
-def test_kill9_keeps_acknowledged(mosquitto: Server, tmp_path: Path) -> None:
-    """SIGKILL at random moments under load: nothing acknowledged is lost, nothing is stored twice."""
-    chance = random.Random(20)  # noqa: S311 - moments of the kills
-    recovery_s: list[float] = []
-    with Field(mosquitto.port, count=8, rate=400) as field, gateway_process(tmp_path, mosquitto.port) as gateway:
-        for _ in range(KILLS):
-            seen = field.acked
-            wait_until(lambda seen=seen: field.acked > seen, 60, "acknowledgements flow")
-            time.sleep(chance.uniform(0, 0.8))  # the moment of the kill is the point
-            check_balance(gateway)
-            gateway.kill()
-            began_s = time.monotonic()
-            gateway.start()
-            recovery_s.append(time.monotonic() - began_s)
-        field.finish(60)
-        wait_delivered(gateway)
-        numbers = check_balance(gateway)
-        assert stored(gateway) == expected(field)
-        assert gateway.number("shutan_conflicts_total") == 0
-        assert "Traceback" not in gateway.log_tail(10_000)
-        report(
-            "kill9_keeps_acknowledged",
-            kills=KILLS,
-            records=field.sampled,
-            lost=0,
-            duplicated=0,
-            sent_again=numbers["shutan_duplicates_total"],
-            slowest_start_s=round(max(recovery_s), 2),
-        )
 
 
 def test_broker_killed_and_back_loses_nothing(mosquitto: Server, tmp_path: Path) -> None:

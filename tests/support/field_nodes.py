@@ -6,6 +6,7 @@ store, sequence and births. paho is the witness: the gateway itself does not use
 
 import threading
 import time
+from array import array
 from typing import Any, Self
 
 import paho.mqtt.client as paho
@@ -17,6 +18,12 @@ from support.servers import HOST, wait_until
 from support.sparkplug_node import Packet, SparkplugNode
 
 RESEND_S = 1.0
+Values = dict[str, int | float]
+
+
+def values_of(number: int) -> Values:
+    """What record `number` of any node says: the ground truth needs no memory."""
+    return {"active_energy_import_wh": 10 * number, "active_power_w": 0.5 * number}
 
 
 class FieldNode:
@@ -24,8 +31,9 @@ class FieldNode:
 
     def __init__(self, name: str, store: int) -> None:
         self.wire = SparkplugNode(name, store=store)
-        self.kept: dict[int, dict[str, int | float]] = {}  # record -> values, until acknowledged
-        self.sampled: dict[int, dict[str, int | float]] = {}  # everything ever, the ground truth
+        self.kept: set[int] = set()  # records until they are acknowledged
+        self.newest = 0  # records 1..newest were sampled
+        self.published = array("L")  # every record number in the order of publishing, repeats too
         self.acked = 0
         self.heard_back: list[int] = []
         self.moved_s = time.monotonic()
@@ -33,19 +41,21 @@ class FieldNode:
 
     def sample(self) -> Packet:
         """The next record."""
-        number = self.wire.record + 1
-        values: dict[str, int | float] = {"active_energy_import_wh": 10 * number, "active_power_w": 0.5 * number}
-        self.kept[number] = self.sampled[number] = values
-        return self.wire.data(values=dict(values))
+        self.newest += 1
+        self.kept.add(self.newest)
+        self.published.append(self.newest)
+        return self.wire.data(values=dict(values_of(self.newest)), record=self.newest)
+
+    @property
+    def sampled(self) -> dict[int, Values]:
+        """Everything that was ever sampled: record -> values."""
+        return {number: values_of(number) for number in range(1, self.newest + 1)}
 
     def again(self, most: int) -> list[Packet]:
         """The oldest records that are not acknowledged."""
-        newest = self.wire.record
-        packets = [
-            self.wire.data(values=dict(self.kept[n]), record=n, historical=True) for n in sorted(self.kept)[:most]
-        ]
-        self.wire.record = newest
-        return packets
+        oldest = sorted(self.kept)[:most]
+        self.published.extend(oldest)
+        return [self.wire.data(values=dict(values_of(n)), record=n, historical=True) for n in oldest]
 
     def acknowledged(self, upto: int) -> None:
         """Forget what the gateway has."""
@@ -53,8 +63,7 @@ class FieldNode:
         if upto > self.acked:
             self.acked = upto
             self.moved_s = time.monotonic()
-            for number in [n for n in self.kept if n <= upto]:
-                del self.kept[number]
+            self.kept = {number for number in self.kept if number > upto}
 
 
 class Field:
@@ -94,7 +103,7 @@ class Field:
 
     def _birth(self, node: FieldNode) -> None:
         node.births += 1
-        node.wire.first = min(node.kept, default=node.wire.record + 1)
+        node.wire.first = min(node.kept, default=node.newest + 1)
         self._send(node.wire.births())
 
     def _on_message(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
@@ -109,7 +118,7 @@ class Field:
                 self._birth(node)
             upto = found.get(records.ACK)
             if found.get(records.ACK_STORE) == node.wire.store and isinstance(upto, int):
-                assert upto <= node.wire.record, "acknowledged more than was ever sent"
+                assert upto <= node.newest, "acknowledged more than was ever sent"
                 node.acknowledged(upto)
 
     def _send(self, packets: list[Packet]) -> None:
@@ -117,13 +126,15 @@ class Field:
             self._client.publish(topic, payload)
 
     def _run(self) -> None:
-        step_s = 0.02
         due = 0.0
         names = list(self.nodes)
         turn = 0
-        while not self._stop.wait(step_s):
+        last_s = time.monotonic()
+        while not self._stop.wait(0.02):
+            now_s = time.monotonic()
+            passed_s, last_s = min(0.5, now_s - last_s), now_s
             with self._lock:
-                due += 0 if self._quiet.is_set() else self.rate * step_s
+                due += 0 if self._quiet.is_set() else self.rate * passed_s
                 while due >= 1:
                     due -= 1
                     node = self.nodes[names[turn % len(names)]]
@@ -137,7 +148,7 @@ class Field:
     @property
     def sampled(self) -> int:
         """Records sampled by all nodes."""
-        return sum(len(node.sampled) for node in self.nodes.values())
+        return sum(node.newest for node in self.nodes.values())
 
     @property
     def acked(self) -> int:

@@ -85,8 +85,8 @@ class Server:
         """Process id of the running program."""
         return self.process.pid
 
-    def start(self) -> Self:
-        """Start it and wait until it is ready, at most READY_LIMIT_S."""
+    def start(self, *, wait: bool = True) -> Self:
+        """Start it and wait until it is ready, at most READY_LIMIT_S; without `wait` return at once."""
         assert self._process is None, f"{self.name} already runs"
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -98,6 +98,8 @@ class Server:
                 stderr=subprocess.STDOUT,
             )
         RUNNING.append(self)
+        if not wait:
+            return self
         try:
             wait_until(self._is_up, READY_LIMIT_S, f"{self.name} ready")
         except BaseException as error:
