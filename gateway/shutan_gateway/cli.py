@@ -39,6 +39,7 @@ COMMANDS: dict[str, _Listed] = {
     "demo": _Listed("Run a whole simulated factory on this machine and check that nothing is lost.", "sim"),
     "gateway": _Listed("Run the gateway service: MQTT in, spool, series stores out."),
     "check": _Listed("Check a gateway configuration and say every mistake in it."),
+    "broker": _Listed("Write the MQTT broker's configuration: TLS, accounts, limits."),
     "meter": _Listed("Explain captured meter frames; list the meter profiles."),
     "activity": _Listed("Documents that no meter counts: templates, check, import, history.", "ledger"),
     "account": _Listed("Energy and carbon of a month or year, from plain files.", "ledger"),
