@@ -154,7 +154,19 @@ class Decoder:
 
     def decode(self, definition: Definition, raw: bytes, received_ms: int, recent: list[Layout]) -> Decoded:
         """Explain one data payload; `recent` belongs to its device. Raises Refusal when it is malformed."""
-        number = int.from_bytes(raw, "little")
+        number, size = int.from_bytes(raw, "little"), len(raw)
+        for layout in recent:
+            if layout.size == size and layout.lanes is not None:
+                decoded = layout.lanes.read(raw, number)
+                if decoded is not None:
+                    self.hits += 1
+                    layout.used = True
+                    return decoded
+        return self._decode(definition, raw, number, received_ms, recent)
+
+    def _decode(
+        self, definition: Definition, raw: bytes, number: int, received_ms: int, recent: list[Layout]
+    ) -> Decoded:
         layout = next((known for known in recent if known.size == len(raw) and known.matches(number)), None)
         if layout is None:
             layout = self._shapes.find(definition, len(raw), number)
@@ -162,7 +174,8 @@ class Decoder:
                 recent.insert(0, layout)
                 del recent[_RECENT:]
         if layout is not None:
-            decoded = layout.decode(raw)
+            decoded = layout.lanes.read(raw, number) if layout.lanes is not None else None
+            decoded = decoded or layout.decode(raw)
             if decoded is not None:
                 self.hits += 1
                 layout.used = True

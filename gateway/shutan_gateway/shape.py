@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shutan_gateway.definition import Field
-
+    from shutan_gateway.shape_lanes import Lanes
 
 __all__ = ["Form", "Item", "Layout", "LeftToTheParser", "Parts", "Slot", "Span", "getter"]
 
@@ -145,17 +145,18 @@ class Layout:
                     mask[start + 9] = 0xFF
             at = start + size
         code.append(f"{len(raw) - at}x")
-        self._mask = int.from_bytes(mask, "little")
-        self._expected = int.from_bytes(raw, "little") & self._mask
+        self.mask = int.from_bytes(mask, "little")
+        self._expected = int.from_bytes(raw, "little") & self.mask
         self._unpack = struct.Struct("".join(code)).unpack
         self._parts = parts
         self.size = len(raw)
         self._plans: dict[tuple[int, ...] | None, list[_GroupPlan] | None] = {}
         self.used = False
+        self.lanes: Lanes | None = None  # the fast reading, where there is one
 
     def matches(self, number: int) -> bool:
         """Whether a payload of this length, as a little-endian integer, has this layout."""
-        return number & self._mask == self._expected
+        return number & self.mask == self._expected
 
     def decode(self, raw: bytes) -> Decoded | None:
         """Samples of a matching payload."""
