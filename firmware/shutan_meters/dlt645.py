@@ -19,6 +19,7 @@ LIMIT = 512  # bytes a receiver needs to keep: one longest frame and as much noi
 READ = 0x11
 READ_FOLLOW_UP = 0x12
 READ_ADDRESS = 0x13
+READ_1997 = 0x01
 MORE = 0x20  # reply: a follow-up frame exists
 ERROR = 0x40
 REPLY = 0x80

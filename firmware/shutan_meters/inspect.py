@@ -51,7 +51,7 @@ def decode(
 ) -> "list[Report]":
     """Explain every undamaged frame in `data`, noise around them stated.
 
-    protocol: dlt645 (1997 frames are recognised), modbus or cjt188 (frame and totals only)
+    protocol: dlt645 (1997 frames are recognised), modbus or cjt188
     profile:  adds catalogue names and values in the catalogue's steps (meter side: CT x PT not applied)
     request:  Modbus: the request that a reply answers, since a reply does not name its registers
     Raises    FrameError naming the byte, if there is no undamaged frame
@@ -79,7 +79,7 @@ def _decode(protocol: str, data: bytes, profile: "Profile | None", request: "byt
     if protocol == "cjt188":
         from shutan_meters import inspect_cjt188
 
-        return inspect_cjt188.decode(data)
+        return inspect_cjt188.decode(data, profile)
     raise FrameError("protocol", protocol + " is not one of " + ", ".join(PROTOCOLS))
 
 

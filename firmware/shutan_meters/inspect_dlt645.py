@@ -138,6 +138,7 @@ def _metrics(profile: "Profile", di: bytes, rest: bytes) -> "list[Report]":
     """The profile's items that this answer carries, as a block or alone."""
     if not profile.singles:
         return []
+    di = di + b"\x00\x00" if len(di) == 2 else di  # a 1997 identifier, as the profile keeps it
     found: list[Report] = []
     for i in range(len(profile)):
         read = profile.in_read[i]

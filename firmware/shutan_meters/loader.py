@@ -5,9 +5,10 @@
          {"metric": "voltage_l1_v", "register": "0000", "type": "u16", "scale": [1, 10], "ratio": null},
          {"metric": null, "register": "0001", "type": "u16"}]}]}
 
-A DL/T 645 read has `di` (8 hex digits), its items have `di` (their own identifier), `at` (byte behind the identifier)
-and a BCD type. A null metric is a register that exists and is not used; every register of a Modbus read must belong to
-an item, since several meters refuse a whole request that touches a gap.
+A DL/T 645 read has `di` (8 hex digits, 4 for dlt645_1997), its items have `di` (their own identifier), `at` (byte
+behind the identifier) and a BCD type. A null metric is a register that exists and is not used; every register of a
+Modbus read must belong to an item, since several meters refuse a whole request that touches a gap. CJ/T 188: see
+`loader_cjt188`.
 """
 
 import json
@@ -15,7 +16,7 @@ from array import array
 
 from shutan_meters import values
 from shutan_meters.errors import ProfileError
-from shutan_meters.profile import BY_CT, BY_PT, DLT645, EXACT, LOW_WORD_FIRST, MODBUS, Profile
+from shutan_meters.profile import BY_CT, BY_PT, CJT188, DLT645, DLT645_1997, EXACT, LOW_WORD_FIRST, MODBUS, Profile
 from shutan_wire import catalogue
 
 TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
@@ -40,20 +41,21 @@ _MAX_READS = 64
 _MAX_ITEMS = 128
 
 
-class _Check:
+class Check:
     """Typed access to parsed JSON that notes every mistake instead of stopping at the first."""
 
     def __init__(self) -> None:
         self.mistakes: list[str] = []
 
     def wrong(self, key: str, problem: str) -> None:
+        """Note a mistake."""
         self.mistakes.append(key + ": " + problem)
 
-    def table(self, value: "Json", key: str, needed: "tuple[str, ...]", optional: "tuple[str, ...]" = ()) -> "_Table":
+    def table(self, value: "Json", key: str, needed: "tuple[str, ...]", optional: "tuple[str, ...]" = ()) -> "Table":
         """An object with these keys and no others."""
         if not isinstance(value, dict):
             self.wrong(key, "an object expected, found " + _shown(value))
-            return _Table(self, key, {})
+            return Table(self, key, {})
         fields: Mapping[str, Json] = value
         for name in fields:
             if name not in needed and name not in optional:
@@ -61,7 +63,7 @@ class _Check:
         for name in needed:
             if name not in fields:
                 self.wrong(_join(key, name), "missing")
-        return _Table(self, key, fields)
+        return Table(self, key, fields)
 
     def listing(self, value: "Json", key: str, most: int) -> "list[Json]":
         """A list with 1..most elements."""
@@ -71,21 +73,24 @@ class _Check:
         return []
 
 
-class _Table:
+class Table:
     """One JSON object; a getter returns a harmless value where it has noted a mistake."""
 
-    def __init__(self, check: _Check, key: str, fields: "Mapping[str, Json]") -> None:
+    def __init__(self, check: Check, key: str, fields: "Mapping[str, Json]") -> None:
         self.check = check
         self.key = key
         self.fields = fields
 
     def has(self, name: str) -> bool:
+        """Whether the key is there."""
         return name in self.fields
 
     def get(self, name: str) -> "Json":
+        """The value as it stands, None without one."""
         return self.fields.get(name)
 
     def wrong(self, name: str, problem: str) -> None:
+        """Note a mistake under this object's key."""
         self.check.wrong(_join(self.key, name), problem)
 
     def whole(self, name: str, low: int, high: int, default: int) -> int:
@@ -130,10 +135,10 @@ class _Table:
         return 1, 1
 
 
-class _Columns:
+class Columns:
     """The profile under construction."""
 
-    def __init__(self, check: _Check, profile: Profile) -> None:
+    def __init__(self, check: Check, profile: Profile) -> None:
         self.check = check
         self.profile = profile
         self.reads = bytearray()
@@ -144,7 +149,7 @@ class _Columns:
         self.flags = bytearray()
         self.singles = bytearray()
 
-    def add(self, item: _Table, at: int, form: int, flags: int) -> bool:
+    def add(self, item: Table, at: int, form: int, flags: int) -> bool:
         """One item of the current read; false for an unused register (null metric)."""
         if item.get("metric") is None:
             return False
@@ -174,6 +179,7 @@ class _Columns:
         return True
 
     def finish(self) -> Profile:
+        """The profile with its columns at their final size."""
         profile = self.profile
         profile.reads = bytes(self.reads)
         profile.ids = bytes(self.ids)
@@ -192,13 +198,13 @@ class _Columns:
 
 def load(source: "Json") -> Profile:
     """A profile from its JSON text or parsed object; ProfileError names every mistake."""
-    check = _Check()
+    check = Check()
     root = check.table(
         _parsed(source), "", ("profile", "title", "protocol", "serial", "reads"), ("title_zh", "timeout_ms")
     )
     root.text("title")
     name = root.text("profile")
-    serial = _Table(check, "serial", {})
+    serial = Table(check, "serial", {})
     if root.has("serial"):
         serial = check.table(root.get("serial"), "serial", ("baud", "format"))
     baud = serial.whole("baud", BAUDS[0], BAUDS[-1], 9600)
@@ -206,13 +212,15 @@ def load(source: "Json") -> Profile:
         serial.wrong("baud", str(baud) + " is not a standard speed")
     profile = Profile(
         name,
-        root.text("protocol", (DLT645, MODBUS)),
+        root.text("protocol", (DLT645, DLT645_1997, MODBUS, CJT188)),
         baud,
         serial.text("format", LINES),
         root.whole("timeout_ms", 50, 5000, 1000),
     )
-    columns = _Columns(check, profile)
-    reader = {DLT645: _dlt645_read, MODBUS: _modbus_read}.get(profile.protocol)
+    columns = Columns(check, profile)
+    reader = {DLT645: _dlt645_read, DLT645_1997: _dlt645_read, MODBUS: _modbus_read, CJT188: _cjt188_read}.get(
+        profile.protocol
+    )
     if root.has("reads"):
         reads = check.listing(root.get("reads"), "reads", _MAX_READS)
         for number, entry in enumerate(reads):
@@ -236,18 +244,19 @@ def _parsed(source: "Json") -> "Mapping[str, Json]":
     return source
 
 
-def _dlt645_read(columns: _Columns, entry: "Json", key: str) -> None:
+def _dlt645_read(columns: Columns, entry: "Json", key: str) -> None:
     from shutan_meters import dlt645
 
     check = columns.check
     read = check.table(entry, key, ("di", "items"))
-    di = read.hexa("di", 8)
+    digits = 4 if columns.profile.protocol == DLT645_1997 else 8
+    di = read.hexa("di", digits)
     taken: list[tuple[int, int]] = []
     for number, value in enumerate(_items(read)):
         item = check.table(
             value, key + ".items[" + str(number) + "]", ("metric", "type"), ("di", "at", "scale", "ratio")
         )
-        single = item.hexa("di", 8) if item.has("di") else di
+        single = item.hexa("di", digits) if item.has("di") else di
         at = item.whole("at", 0, dlt645.MAX_DATA - 4, 0)
         form = _form(item, values.BCD)
         end = at + (form & 15)
@@ -259,7 +268,7 @@ def _dlt645_read(columns: _Columns, entry: "Json", key: str) -> None:
     columns.reads += _wire_di(di)
 
 
-def _modbus_read(columns: _Columns, entry: "Json", key: str) -> None:
+def _modbus_read(columns: Columns, entry: "Json", key: str) -> None:
     from shutan_meters import modbus
 
     check = columns.check
@@ -285,17 +294,23 @@ def _modbus_read(columns: _Columns, entry: "Json", key: str) -> None:
     columns.reads += bytes((function, start >> 8 & 0xFF, start & 0xFF, count))
 
 
-def _items(read: _Table) -> "list[Json]":
+def _cjt188_read(columns: Columns, entry: "Json", key: str) -> None:
+    from shutan_meters import loader_cjt188
+
+    loader_cjt188.read(columns, entry, key)
+
+
+def _items(read: Table) -> "list[Json]":
     return read.check.listing(read.get("items"), read.key + ".items", _MAX_ITEMS) if read.has("items") else []
 
 
-def _form(item: _Table, minimum: int) -> int:
+def _form(item: Table, minimum: int) -> int:
     """The type's form; DL/T 645 takes the BCD ones (minimum BCD), Modbus the others (minimum 0)."""
     choices = [name for name in sorted(_FORMS) if (_FORMS[name] >= values.BCD) == (minimum > 0)]
     return _FORMS.get(item.text("type", tuple(choices)), minimum)
 
 
-def _claim(item: _Table, taken: "list[tuple[int, int]]", begin: int, end: int) -> None:
+def _claim(item: Table, taken: "list[tuple[int, int]]", begin: int, end: int) -> None:
     """Note which part of the answer an item uses; two items must not share any."""
     for other, other_end in taken:
         if begin < other_end and other < end:
@@ -304,7 +319,7 @@ def _claim(item: _Table, taken: "list[tuple[int, int]]", begin: int, end: int) -
     taken.append((begin, end))
 
 
-def _no_gaps(read: _Table, taken: "list[tuple[int, int]]", start: int, end: int) -> None:
+def _no_gaps(read: Table, taken: "list[tuple[int, int]]", start: int, end: int) -> None:
     position = start
     for begin, item_end in sorted(taken):
         if begin > position:

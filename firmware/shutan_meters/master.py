@@ -10,15 +10,17 @@ returns what it has, noise included, or raises NoAnswer. It keeps at most `LIMIT
 """
 
 from shutan_meters.errors import FrameError, NoAnswer, ProfileError, Refused
-from shutan_meters.profile import BY_CT, BY_PT, DLT645, Profile
+from shutan_meters.profile import BY_CT, BY_PT, CJT188, DLT645_1997, MODBUS, Profile
 from shutan_wire.quality import BAD, GOOD, STALE
 
 TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Protocol
+    from typing import Protocol, TypeAlias
 
-    from shutan_meters import dlt645, modbus
+    from shutan_meters import cjt188, dlt645, modbus
+
+    Reply: TypeAlias = dlt645.Reply | modbus.Reply | cjt188.Reply
 
     class Transport(Protocol):
         """One bus."""
@@ -54,20 +56,24 @@ class Device:
     ) -> None:
         """See class.
 
-        address: 12 digits (DL/T 645) or 1..247 (Modbus)
+        address: 12 digits (DL/T 645), 1..247 (Modbus) or see `cjt188.unit_bytes`
         ct, pt:  transformer ratios as numerator and denominator, 1..1 000 000 each
         Raises   ProfileError for an address or ratio that cannot be
         """
         self.profile = profile
         self._unit: bytes | int
-        if profile.protocol == DLT645:
-            from shutan_meters import dlt645
-
-            self._unit = dlt645.address_bytes(str(address))
-        else:
+        if profile.protocol == MODBUS:
             from shutan_meters import modbus
 
             self._unit = modbus.address_byte(address)
+        elif profile.protocol == CJT188:
+            from shutan_meters import cjt188
+
+            self._unit = cjt188.unit_bytes(str(address))
+        else:
+            from shutan_meters import dlt645
+
+            self._unit = dlt645.address_bytes(str(address))
         by_ct = _ratio("ct", ct)
         by_pt = _ratio("pt", pt)
         self._ratios = ((1, 1), by_ct, by_pt, (by_ct[0] * by_pt[0], by_ct[1] * by_pt[1]))
@@ -144,7 +150,9 @@ class Device:
 
     def _refuse(self, read: int, code: int) -> None:
         self.refused += 1
-        if self.profile.protocol == DLT645 and code == 2 and b"\xff" in self.profile.reads[4 * read : 4 * read + 4]:
+        where = self.profile.reads[4 * read : 4 * read + 4]
+        block = where[0] & 15 == 15 if self.profile.protocol == DLT645_1997 else b"\xff" in where
+        if self.profile.singles and code == 2 and block:
             self._absent[read] = 1  # "no such data" to a block: it will not learn it, ask one by one from now on
 
     def _take(self, read: int, data: "bytes | bytearray") -> None:
@@ -164,8 +172,17 @@ class Device:
         unit = self._unit
         if isinstance(unit, int):
             return await self._fetch_registers(transport, unit, where)
+        if self.profile.protocol == CJT188:
+            from shutan_meters import cjt188
+
+            asked = cjt188.reply_to(unit, where)
+            return asked.payload(await self._exchange(transport, cjt188.read_request(unit, where), asked, False))
         from shutan_meters import dlt645
 
+        if self.profile.protocol == DLT645_1997:  # short answers only: follow-up frames are not asked for
+            reply = dlt645.Reply(unit, dlt645.READ_1997, where[:2])
+            request = dlt645.frame(unit, dlt645.READ_1997, where[:2], 4)
+            return reply.payload(await self._exchange(transport, request, reply, False))
         reply = dlt645.Reply(unit, dlt645.READ, where)
         buffer = await self._exchange(transport, dlt645.read_request(unit, where), reply, False)
         data = reply.payload(buffer)
@@ -188,7 +205,11 @@ class Device:
         return reply.payload(await self._exchange(transport, request, reply, True))
 
     async def _exchange(
-        self, transport: "Transport", request: bytes, reply: "dlt645.Reply | modbus.Reply", unmarked: bool
+        self,
+        transport: "Transport",
+        request: bytes,
+        reply: "dlt645.Reply | modbus.Reply | cjt188.Reply",
+        unmarked: bool,
     ) -> "bytes | bytearray":
         """One request and its answer, with retries.
 

@@ -14,20 +14,25 @@ if TYPE_CHECKING:
     from shutan_meters.loader import Json
 
 DLT645 = "dlt645"
+DLT645_1997 = "dlt645_1997"
 MODBUS = "modbus"
+CJT188 = "cjt188"
 
 # bits of Profile.flags
 BY_CT = 1
 BY_PT = 2
 EXACT = 4  # counter, state or event: an integer; otherwise a gauge
 LOW_WORD_FIRST = 8
+BY_UNIT = 16  # a CJ/T 188 unit byte stands behind the field; its quantity (cjt188.ENERGY..FLOW) in the bits above
+QUANTITY = 5
 
 
 class Profile:
     """What to ask a meter and what its answers mean.
 
     name, protocol, baud, line ("8E1"), timeout_ms (request sent to whole reply in)
-    reads:   4 bytes a read: DL/T 645 identifier as on the wire, or Modbus function, start high, start low, count
+    reads:   4 bytes a read: DL/T 645 identifier as on the wire (1997: two bytes and two zeros), or Modbus function,
+             start high, start low, count, or CJ/T 188 meter type, DI high, DI low, 0
     ids:     catalogue id of each item
     in_read: read of each item;  at: byte offset in that read's data;  forms, flags: see `values` and above
     singles: DL/T 645: 4 bytes an item, its own identifier, asked where the meter refuses the block; else empty
@@ -82,6 +87,13 @@ class Profile:
         field = values.big_endian(data, at, length, flags & LOW_WORD_FIRST != 0)
         num = self.num[i] * ratio[0]
         den = self.den[i] * ratio[1]
+        if flags & BY_UNIT:
+            from shutan_meters import cjt188
+
+            factor = cjt188.factor(data[at + length], flags >> QUANTITY & 3) if at + length < len(data) else 0
+            if not factor:
+                return None
+            num *= factor
         if flags & EXACT:
             count = values.exact(field, form, num, den)
             return count if count is not None and self.low[i] <= count <= self.high[i] else None
@@ -101,7 +113,8 @@ def load_profile(source: "Json") -> Profile:
 
 def unload_loader() -> None:
     """Give the loader's code back to the heap: a node loads its profiles once, at boot."""
-    sys.modules.pop("shutan_meters.loader", None)
     package = sys.modules.get("shutan_meters")
-    if package is not None and hasattr(package, "loader"):
-        delattr(package, "loader")
+    for name in ("loader", "loader_cjt188"):
+        sys.modules.pop("shutan_meters." + name, None)
+        if package is not None and hasattr(package, name):
+            delattr(package, name)

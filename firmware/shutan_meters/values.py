@@ -3,6 +3,7 @@
 A form is one byte: class in the high half, length in bytes in the low half.
 
     U unsigned   I two's complement   B BCD, low byte first   S the same with the sign in the top bit   F float32
+    T status of a CJ/T 188 meter: one byte is the valve, two are the alarms
 
 Integers are exact on every processor: a float32 register is taken apart into mantissa and exponent, scales and
 CT x PT ratios are multiplied as integers, and one division rounds half to even. A board's floats have 24 bits only.
@@ -15,6 +16,7 @@ SIGNED = 0x20
 FLOAT = 0x30
 BCD = 0x40
 SIGNED_BCD = 0x50
+STATUS = 0x60
 
 
 def divide(numerator: int, denominator: int) -> int:
@@ -85,8 +87,22 @@ def scaled_f32(data: "bytes | bytearray", num: int, den: int) -> "int | None":
     return divide(mantissa, den << 150 - exponent)
 
 
+def status(data: "bytes | bytearray") -> "int | None":
+    """Status of a CJ/T 188 meter (bits 1, 0 of the first byte: valve 00 open, 01 closed, 11 fault; bit 2 battery low).
+
+    data:    first byte: 1 = valve open, 0 = closed, None = valve fault; both bytes: the alarm bits, low byte first,
+             without a valve that is merely closed
+    """
+    valve = data[0] & 3
+    if len(data) == 1:
+        return 1 - valve if valve < 2 else None
+    return (data[0] if valve == 3 else data[0] & 0xFC) | data[1] << 8
+
+
 def exact(data: "bytes | bytearray", form: int, num: int, den: int) -> "int | None":
     """Register times num/den as an integer, rounded half to even. data: as `big_endian` or BCD as on the wire."""
+    if form >= STATUS:
+        return status(data)
     if form & 0xF0 == FLOAT:
         return scaled_f32(data, num, den)
     raw = bcd(data, 0, len(data), form & 0xF0 == SIGNED_BCD) if form >= BCD else integer(data, form)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 FOLDER = "firmware/shutan_meters/profiles"
-NAMES = ("dlt645_three_phase", "eastron_sdm630", "pulse_totaliser", "pzem_004t_v3")
+NAMES = tuple(sorted(name for name in os.listdir(FOLDER) if not name.startswith("_")))  # noqa: PTH208 - also on MicroPython
 
 
 class _Script:
@@ -55,7 +55,7 @@ def _mistakes(source: "Any") -> "list[str]":
 
 
 def test_every_profile_loads_under_its_own_name():
-    assert sorted(name for name in os.listdir(FOLDER) if not name.startswith("_")) == sorted(NAMES)  # noqa: PTH208 - as above
+    assert len(NAMES) >= 9
     for name in NAMES:
         profile = load_profile(_text(FOLDER + "/" + name + "/profile.json"))
         assert profile.name == name
@@ -87,7 +87,7 @@ def test_every_test_case_of_every_profile():
                     assert not isinstance(value, float)
             assert bus.asked == [request for request, _ in case["exchanges"]], file
             ran += 1
-    assert ran == 9
+    assert ran >= 2 * len(NAMES)
 
 
 def test_loader_can_be_given_back():
