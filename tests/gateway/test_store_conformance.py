@@ -1,5 +1,9 @@
-"""One set of behaviours over every store: SQLite, InfluxDB 1.6, VictoriaMetrics through the v2 API."""
+"""One set of behaviours over every store: SQLite, files, InfluxDB 1.6 and 3 (as documented), VictoriaMetrics (v2 API).
 
+InfluxDB 2.x joins where there is one (support/influxdb2.py); the "not run" line at the end says when there is none.
+"""
+
+import contextlib
 import math
 import random
 import struct
@@ -10,24 +14,43 @@ import pytest
 
 from shutan_gateway.stores import STORES
 from shutan_gateway.stores.base import Written
+from support import influxdb2
 from support.store_rigs import InfluxRig, Rig, SqliteRig, VictoriaRig, holds
+from support.store_rigs_more import FilesRig, Influx2Rig, Influx3Rig
 from support.store_rows import SECOND_NS, row, series
 
-RIGS = ("sqlite", "influxdb 1.6", "influxdb 1.6 gzip", "victoria-metrics")
+RIGS = (
+    "sqlite",
+    "files",
+    "influxdb 1.6",
+    "influxdb 1.6 gzip",
+    "influxdb 3 as documented",
+    "victoria-metrics",
+    *(["influxdb 2"] if influxdb2.is_here() else []),
+)
 
 
 @pytest.fixture(params=RIGS)
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
-    made: Rig
-    if request.param == "sqlite":
-        made = SqliteRig(tmp_path)
-    elif request.param == "victoria-metrics":
-        made = VictoriaRig(request.getfixturevalue("victoria_metrics"))
-    else:
-        gzip = request.param.endswith("gzip")
-        made = InfluxRig(request.getfixturevalue("influxd"), request.getfixturevalue("influx_database"), gzip=gzip)
-    yield made
-    made.store.close()
+    name = str(request.param)
+    with contextlib.ExitStack() as ends:
+        made: Rig
+        if name == "sqlite":
+            made = SqliteRig(tmp_path)
+        elif name == "files":
+            made = FilesRig(tmp_path)
+        elif name == "victoria-metrics":
+            made = VictoriaRig(request.getfixturevalue("victoria_metrics"))
+        elif name.startswith("influxdb 3"):
+            made = Influx3Rig(tmp_path)
+            ends.callback(made.end)
+        elif name == "influxdb 2":
+            made = Influx2Rig(ends.enter_context(influxdb2.running(tmp_path)), tmp_path)
+        else:
+            gzip = name.endswith("gzip")
+            made = InfluxRig(request.getfixturevalue("influxd"), request.getfixturevalue("influx_database"), gzip=gzip)
+        yield made
+        made.store.close()
 
 
 def test_every_kind_of_store_is_under_test() -> None:
@@ -164,7 +187,7 @@ def test_one_row_of_another_type_among_5000_is_refused_alone(rig: Rig) -> None:
         assert written.rejected == ()
 
 
-@pytest.mark.parametrize("rig", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("rig", ["sqlite", "files"], indirect=True)
 def test_another_value_for_a_sample_never_overwrites(rig: Rig) -> None:
     first, other = row({"voltage_l1_v": 230.5, "on_b": True}), row({"voltage_l1_v": 230.0})
     assert rig.store.write([first]) == Written(1)

@@ -2,14 +2,18 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import pyarrow.parquet as pq
 import pytest
 
 from shutan_gateway import stores
 from shutan_gateway.config import load_config
+from shutan_gateway.counters import Counters
 from shutan_gateway.rows import Row
 from shutan_gateway.stores import STORES
+from shutan_gateway.stores.files import FilesStore, parquet
+from shutan_gateway.stores.files.days import open_days
 from shutan_gateway.stores.influxdb.answers import Kind, TypeConflict, read_answer
 from shutan_gateway.stores.influxdb.line import LineEncoder, RowFault
 from shutan_gateway.stores.sqlite import SqliteStore
@@ -94,3 +98,30 @@ def test_sqlite(case: dict[str, Any], tmp_path: Path) -> None:
     found = [dict(zip(["t_ns", *names], values, strict=True)) for values in read_series(conn, series, names, 0, 2**62)]
     conn.close()
     assert found == [dict.fromkeys(names) | sample for sample in case["content"]]
+
+
+@pytest.mark.parametrize("case", cases("files/testcases/*.json"))
+def test_files(case: dict[str, Any], tmp_path: Path) -> None:
+    """Between two batches every day is written, so that the second one meets written days."""
+    archive = FilesStore("archive", tmp_path, Counters())
+    refused: list[tuple[int, int, str]] = []
+    for number, batch in enumerate(case["batches"]):
+        written = archive.write([row_of(body) for body in batch])
+        refused += [(number, entry.index, entry.reason) for entry in written.rejected]
+        archive.close()
+        for place in open_days(tmp_path):
+            parquet.write(place)
+            place.forget(place.open)
+        archive = FilesStore("archive", tmp_path, Counters())
+    archive.close()
+    assert refused == [tuple(entry) for entry in case["refused"]]
+    found: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for path in tmp_path.glob("*/*.parquet"):
+        table = cast("Any", pq.read_table(path))  # pyright: ignore[reportUnknownMemberType] - pyarrow has no full types
+        times = table.column("time").cast("int64").to_pylist()
+        rows = table.drop(["time", "site", "node", "boot", "received_ms"]).to_pylist()
+        found.setdefault(path.parent.name, {})[path.stem] = [
+            {"t_ns": t_ns} | {name: value for name, value in one.items() if value is not None}
+            for t_ns, one in zip(times, rows, strict=True)
+        ]
+    assert found == case["days"]

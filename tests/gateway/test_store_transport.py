@@ -61,9 +61,9 @@ def strange(request: pytest.FixtureRequest) -> Iterator[RawServer]:
     server.close()
 
 
-@pytest.fixture(params=[1, 2])
+@pytest.fixture(params=[1, 2, 3])
 def store(request: pytest.FixtureRequest, strange: RawServer) -> Iterator[Store]:
-    where = {"database": "d"} if request.param == 1 else {"org": "o", "bucket": "b"}
+    where = {"org": "o", "bucket": "b"} if request.param == 2 else {"database": "d"}
     made = opened(Counters(), kind="influxdb", name="s", url=strange.url, version=request.param, timeout_s=2, **where)
     yield made
     made.close()

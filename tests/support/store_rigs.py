@@ -54,7 +54,9 @@ def config_of(**table: object) -> StoreConfig:
     return GatewayConfig.model_validate(tree).store[0]
 
 
-class _Base:
+class BaseRig:
+    """What all rigs have: the store from its table, opened again from the same."""
+
     judges = True
     smallest_int = -(2**63)
     largest_int = 2**63 - 1
@@ -70,7 +72,7 @@ class _Base:
         self.store = opened(self.counters, **self._table)
 
 
-class SqliteRig(_Base):
+class SqliteRig(BaseRig):
     """The embedded store, read through its own schema module by another connection."""
 
     def __init__(self, folder: Path) -> None:
@@ -95,7 +97,7 @@ class SqliteRig(_Base):
             conn.close()
 
 
-class InfluxRig(_Base):
+class InfluxRig(BaseRig):
     """InfluxDB 1.6, read by InfluxQL."""
 
     def __init__(self, server: Server, database: str, **table: object) -> None:
@@ -104,7 +106,7 @@ class InfluxRig(_Base):
         super().__init__(kind="influxdb", name="plant", url=server.url, database=database, **table)
 
     def read(self, row: Row) -> dict[int, Fields]:
-        tags = _tags(row)
+        tags = tags_of(row)
         where = " AND ".join(f"{tag} = '{_quoted(text, chr(39))}'" for tag, text in tags.items())
         statement = f'SELECT *::field FROM "{_quoted(row.family, chr(34))}" WHERE {where}'  # noqa: S608 - InfluxQL of a test
         found: dict[int, Fields] = {}
@@ -119,7 +121,7 @@ class InfluxRig(_Base):
         return found
 
 
-class VictoriaRig(_Base):
+class VictoriaRig(BaseRig):
     """VictoriaMetrics through influxdb-client's v2 API, read by its export; times are in its milliseconds."""
 
     judges = False
@@ -135,7 +137,7 @@ class VictoriaRig(_Base):
 
     def read(self, row: Row) -> dict[int, Fields]:
         self._server.get("/internal/force_flush")
-        match = ",".join(f"{tag}={json.dumps(text)}" for tag, text in _tags(row).items())
+        match = ",".join(f"{tag}={json.dumps(text)}" for tag, text in tags_of(row).items())
         body = self._server.get("/api/v1/export", **{"match[]": f"{{{match}}}", "start": "0", "end": "4000000000"})
         found: dict[int, Fields] = {}
         for line in body.decode().splitlines():
@@ -150,7 +152,8 @@ class VictoriaRig(_Base):
         return found
 
 
-def _tags(row: Row) -> dict[str, str]:
+def tags_of(row: Row) -> dict[str, str]:
+    """The tags of a row in line protocol."""
     return {"site": coded(row.site), "node": coded(row.node), "device": device_tag(row.device)}
 
 

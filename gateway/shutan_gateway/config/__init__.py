@@ -15,10 +15,11 @@ from shutan_gateway.config.sections import (
     SpoolSection,
     TlsSection,
 )
-from shutan_gateway.config.stores import InfluxStoreConfig, SqliteStoreConfig, StoreConfig
+from shutan_gateway.config.stores import FilesStoreConfig, InfluxStoreConfig, SqliteStoreConfig, StoreConfig
 from shutan_gateway.config.tree import GatewayConfig
 
 __all__ = [
+    "FilesStoreConfig",
     "GatewayConfig",
     "GatewaySection",
     "HttpSection",

@@ -46,7 +46,8 @@ def _gateway(file: str, tree: dict[str, Any]) -> list[Problem]:
         names.append(name)
         if store.get("kind") == "influxdb":
             version = store.get("version", 1)
-            need(version != 1 or store.get("database"), f"{key}.database", "nothing", "a database, since version = 1")
+            named = version not in {1, 3} or store.get("database")
+            need(named, f"{key}.database", "nothing", f"a database, since version = {version}")
             whole = version != 2 or (store.get("org") and store.get("bucket"))
             need(whole, f"{key}.bucket", "org or bucket missing", "org and bucket, since version = 2")
     return problems

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from shutan_gateway.config.fields import ExistingFile, FilePath, HttpUrl, Id, Section
 
-__all__ = ["InfluxStoreConfig", "SqliteStoreConfig", "StoreConfig"]
+__all__ = ["FilesStoreConfig", "InfluxStoreConfig", "SqliteStoreConfig", "StoreConfig"]
 
 
 class SqliteStoreConfig(Section):
@@ -20,7 +20,7 @@ class SqliteStoreConfig(Section):
 
 
 class InfluxStoreConfig(Section):
-    """`[[store]] kind = "influxdb"`: InfluxDB 1.x (database), 2.x (org, bucket, token_file), or a mirror of its API.
+    """`[[store]] kind = "influxdb"`: InfluxDB 1.x (database), 2.x (org, bucket), 3.x (database), or a mirror.
 
     mirror: the server answers 204 to everything and rounds integers above 2^53 (VictoriaMetrics).
     """
@@ -28,7 +28,7 @@ class InfluxStoreConfig(Section):
     kind: Literal["influxdb"]
     name: Id
     url: HttpUrl
-    version: Literal[1, 2] = 1
+    version: Literal[1, 2, 3] = 1
     database: str | None = None
     org: str | None = None
     bucket: str | None = None
@@ -40,4 +40,18 @@ class InfluxStoreConfig(Section):
     gzip: bool = False
 
 
-StoreConfig = Annotated[SqliteStoreConfig | InfluxStoreConfig, Field(discriminator="kind")]
+class FilesStoreConfig(Section):
+    """`[[store]] kind = "files"`: a folder a day with one Parquet file a family, written when the day is over.
+
+    lateness_s: how long after its end (UTC) a day waits for late rows; settle_s: how long after the last late row a day
+    that was written before is written again.
+    """
+
+    kind: Literal["files"]
+    name: Id
+    folder: FilePath
+    lateness_s: float = Field(default=7200.0, ge=0, le=7 * 86_400)
+    settle_s: float = Field(default=900.0, ge=0, le=86_400)
+
+
+StoreConfig = Annotated[SqliteStoreConfig | InfluxStoreConfig | FilesStoreConfig, Field(discriminator="kind")]

@@ -17,6 +17,7 @@ __all__ = ["STORES", "Rejected", "Store", "StoreRefused", "Written", "open_store
 
 # kind in the configuration -> factory(config, counters). Imported when used: a gateway loads only the stores it has.
 STORES: dict[str, str] = {
+    "files": "shutan_gateway.stores.files:create",
     "influxdb": "shutan_gateway.stores.influxdb:create",
     "sqlite": "shutan_gateway.stores.sqlite:create",
 }

@@ -1,4 +1,4 @@
-"""InfluxDB 1.x and 2.x, and servers that speak their write API. See README.md in this folder."""
+"""InfluxDB 1.x, 2.x and 3.x, and servers that speak their write API. See README.md in this folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from shutan_gateway.config import read_secret
 from shutan_gateway.counters import HELP
 from shutan_gateway.stores.influxdb.mirror import MirrorTransport
 from shutan_gateway.stores.influxdb.store import InfluxStore
-from shutan_gateway.stores.influxdb.transport import ClientTransport, HttpTransport
+from shutan_gateway.stores.influxdb.transport import ClientTransport, Http3Transport, HttpTransport
 
 if TYPE_CHECKING:
     from shutan_gateway.config import InfluxStoreConfig
@@ -29,19 +29,20 @@ def create(config: InfluxStoreConfig, counters: Counters) -> InfluxStore:
 
 
 def _transport(config: InfluxStoreConfig) -> Transport:
-    if config.version == 1:
-        user = None
-        if config.username is not None and config.password_file is not None:
-            user = (config.username, read_secret(config.password_file, "password_file"))
-        return HttpTransport(
-            config.url, cast("str", config.database), timeout_s=config.timeout_s, gzip=config.gzip, user=user
-        )
     token = read_secret(config.token_file, "token_file") if config.token_file is not None else None
-    return ClientTransport(
-        config.url,
-        cast("str", config.org),
-        cast("str", config.bucket),
-        timeout_s=config.timeout_s,
-        gzip=config.gzip,
-        token=token,
-    )
+    if config.version == 2:
+        return ClientTransport(
+            config.url,
+            cast("str", config.org),
+            cast("str", config.bucket),
+            timeout_s=config.timeout_s,
+            gzip=config.gzip,
+            token=token,
+        )
+    database = cast("str", config.database)
+    if config.version == 3:
+        return Http3Transport(config.url, database, timeout_s=config.timeout_s, gzip=config.gzip, token=token)
+    user = None
+    if config.username is not None and config.password_file is not None:
+        user = (config.username, read_secret(config.password_file, "password_file"))
+    return HttpTransport(config.url, database, timeout_s=config.timeout_s, gzip=config.gzip, user=user)

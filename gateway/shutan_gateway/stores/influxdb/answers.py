@@ -84,6 +84,7 @@ _ABOUT_POINTS: Final = re.compile(
 )
 _CLASSES: Final = (
     ("field type conflict", "type conflict"),
+    ("invalid column type", "type conflict"),
     ("unable to parse", "unparsable"),
     ("beyond retention", "beyond retention"),
     ("limit exceeded", "limit"),

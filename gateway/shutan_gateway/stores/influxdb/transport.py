@@ -1,7 +1,7 @@
-"""How a body of lines gets to the server: InfluxDB 1.x by the standard library, 2.x by influxdb-client.
+"""How a body of lines gets to the server: InfluxDB 1.x and 3.x by the standard library, 2.x by influxdb-client.
 
-1.x needs one POST on a connection that stays open: `http.client` does it with no dependency, so that a gateway without
-the `influxdb` extra can feed a 1.x server. 2.x goes through the vendor's client, with ready bytes and synchronously:
+1.x and 3.x need one POST on a connection that stays open: `http.client` does it with no dependency, so that a gateway
+without the `influxdb` extra can feed them. 2.x goes through the vendor's client, with ready bytes and synchronously:
 its batching mode keeps data in memory and gives up after 180 s, while the spool here never does.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from shutan_gateway.config import Secret
 
-__all__ = ["ClientTransport", "HttpTransport", "Reply", "SendBroken", "Transport"]
+__all__ = ["ClientTransport", "Http3Transport", "HttpTransport", "Reply", "SendBroken", "Transport"]
 
 _ANSWER_BYTES = 1_000_000
 
@@ -52,22 +52,21 @@ class Transport(Protocol):
         ...
 
 
-class HttpTransport:
-    """`POST /write?db=&precision=ns` of InfluxDB 1.x over one connection that stays open."""
+class _PostTransport:
+    """POSTs to one path over one connection that stays open. `authorization`: the header of that name."""
 
     def __init__(
-        self, url: str, database: str, *, timeout_s: float, gzip: bool = False, user: tuple[str, Secret] | None = None
+        self, url: str, path: str, wishes: Mapping[str, str], *, timeout_s: float, gzip: bool, authorization: str | None
     ) -> None:
         parts = urlsplit(url)
         self._url = url
-        self._path = f"{parts.path.rstrip('/')}/write?{urlencode({'db': database, 'precision': 'ns'}, quote_via=quote)}"
+        self._path = f"{parts.path.rstrip('/')}{path}?{urlencode(wishes, quote_via=quote)}"
         self._gzip = gzip
         self._headers = {"Content-Type": "text/plain; charset=utf-8"}
         if gzip:
             self._headers["Content-Encoding"] = "gzip"
-        if user is not None:
-            credentials = f"{user[0]}:{user[1].reveal()}".encode()
-            self._headers["Authorization"] = "Basic " + base64.b64encode(credentials).decode()
+        if authorization is not None:
+            self._headers["Authorization"] = authorization
         host = cast("str", parts.hostname)  # the configuration was checked
         if parts.scheme == "https":
             context = ssl.create_default_context()
@@ -111,6 +110,33 @@ class HttpTransport:
     def close(self) -> None:
         """Close the connection."""
         self._conn.close()
+
+
+class HttpTransport(_PostTransport):
+    """`POST /write?db=&precision=ns` of InfluxDB 1.x. user: name and password of basic authorization."""
+
+    def __init__(
+        self, url: str, database: str, *, timeout_s: float, gzip: bool = False, user: tuple[str, Secret] | None = None
+    ) -> None:
+        authorization = None
+        if user is not None:
+            authorization = "Basic " + base64.b64encode(f"{user[0]}:{user[1].reveal()}".encode()).decode()
+        wishes = {"db": database, "precision": "ns"}
+        super().__init__(url, "/write", wishes, timeout_s=timeout_s, gzip=gzip, authorization=authorization)
+
+
+class Http3Transport(_PostTransport):
+    """`POST /api/v3/write_lp` of InfluxDB 3: answered when the body is in the write-ahead log (`no_sync=false`).
+
+    accept_partial: good lines of a body are kept, the refused ones named in the answer (the first hundred of them).
+    """
+
+    def __init__(
+        self, url: str, database: str, *, timeout_s: float, gzip: bool = False, token: Secret | None = None
+    ) -> None:
+        authorization = None if token is None else f"Bearer {token.reveal()}"
+        wishes = {"db": database, "precision": "nanosecond", "accept_partial": "true", "no_sync": "false"}
+        super().__init__(url, "/api/v3/write_lp", wishes, timeout_s=timeout_s, gzip=gzip, authorization=authorization)
 
 
 def _gzipped(body: bytes) -> bytes:
