@@ -36,8 +36,8 @@ test: setup ## all tests on all three runtimes, e.g. make test ARGS="-k spool -x
 	@$(PYTHON) -m pytest $(ARGS)
 
 faults: setup ## the crash matrix in its long form into results/, e.g. make faults ARGS="-k c01"
-	@$(PYTHON) -m pytest tests/faults -p no:randomly --timeout 43200 --form long --results results $(ARGS)
-	@$(PYTHON) scripts/promises.py
+	@$(PYTHON) -m pytest tests/faults -p no:randomly --timeout 43200 --form long --results results $(ARGS); \
+	    code=$$?; $(PYTHON) scripts/promises.py && exit $$code
 
 promises: setup ## docs/promises.md from the matrix and results/
 	@$(PYTHON) scripts/promises.py
