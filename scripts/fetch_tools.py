@@ -7,6 +7,7 @@ Groups of programs, each from one Debian suite and unpacked with its own librari
 | micropython32 | trixie | micropython32 (i386: 31-bit small integers and 2^30 ticks, as on an ESP32) |
 | servers     | bookworm | mosquitto, mosquitto_passwd, influxd, influx, victoria-metrics  |
 | system      | bookworm | systemd-analyze, systemd-sysusers, systemd-tmpfiles, chronyd: they check what is installed |
+| trace       | bookworm | strace: it makes system calls fail or late in fault tests        |
 | fonts       | bookworm | none: the Chinese fonts of reports and labels, into .tools/fonts/share |
 
 Each program has a wrapper in .tools/bin that replaces itself by the program (its pid is the server's). A group is
@@ -82,11 +83,13 @@ def groups(native: str) -> list[Group]:
         Program("systemd-tmpfiles", "bin/systemd-tmpfiles", ("--version",)),
         Program("chronyd", "usr/sbin/chronyd", ("--version",)),
     )
+    trace = (Program("strace", "usr/bin/strace", ("-V",)),)
     packages = ("mosquitto", "influxdb", "influxdb-client", "victoria-metrics")
     found = [
         Group("micropython", "trixie", native, ("micropython",), (micropython,)),
         Group("servers", "bookworm", native, packages, servers),
         Group("system", "bookworm", native, ("systemd", "chrony"), system, UNITS),
+        Group("trace", "bookworm", native, ("strace",), trace),
         Group("fonts", "bookworm", native, ("fonts-noto-cjk",), (), FONTS),
     ]
     if native == "amd64":

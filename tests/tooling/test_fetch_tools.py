@@ -69,7 +69,7 @@ def test_another_system_uses_its_path_and_says_the_rest(machine: Machine) -> Non
 def test_an_arm_gateway_has_all_but_the_32_bit_port(machine: Machine) -> None:
     machine.be("arm64", "trixie")
     assert fetch_tools.run() == 0
-    assert machine.fetched == ["micropython", "servers", "system", "fonts"]
+    assert machine.fetched == ["micropython", "servers", "system", "trace", "fonts"]
     assert machine.not_run() == {"micropython32", "influxdb2", "grafana"}
 
 
