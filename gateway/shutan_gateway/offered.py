@@ -49,6 +49,10 @@ class Offered:
         self._nodes: dict[tuple[str, str], Node] = {}
         self._known: dict[tuple[str, str, str], _Known] = {}
 
+    def devices(self) -> list[tuple[tuple[str, str, str], Device]]:
+        """((site, node, device), device) of all that was offered since the start. Any thread."""
+        return [(key, known.device) for key, known in list(self._known.items()) if known.device is not None]
+
     def take(self, offer: Offer) -> None:
         """Accept, recognise as a repeat or reject one offer. Raises StateUnavailable; then hand it in again."""
         metrics = [(metric, metric.name or "", metric.datatype or 0) for metric in offer.metrics]

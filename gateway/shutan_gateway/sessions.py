@@ -45,15 +45,20 @@ class Stream:
 
 
 class Device:
-    """A device of a node, or the node itself, since its last birth."""
+    """A device of a node, or the node itself, since its last birth.
 
-    __slots__ = ("definition", "recent", "schema_id", "stale")
+    heard_ms: when its last readable data came, sample_ms: the time that this data carried; UTC ms, 0 = none yet.
+    """
+
+    __slots__ = ("definition", "heard_ms", "recent", "sample_ms", "schema_id", "stale")
 
     def __init__(self, schema_id: int, definition: Definition) -> None:
         self.schema_id = schema_id
         self.definition = definition
         self.recent: list[Layout] = []  # layouts of its last payloads (decoder.py)
         self.stale = False
+        self.heard_ms = 0
+        self.sample_ms = 0
 
 
 class Held(NamedTuple):
