@@ -1,4 +1,4 @@
-"""/metrics (Prometheus text) and /healthz (JSON) on loopback, from the standard library."""
+"""/metrics (Prometheus text), /healthz and further pages (JSON) on loopback, from the standard library."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["HttpServer"]
 
 
 class HttpServer:
-    """Serves what the two functions give. `health` returns (everything works, facts as JSON)."""
+    """Serves what the functions give. `health` returns (everything works, facts as JSON); `pages`: path -> JSON."""
 
     def __init__(
         self,
@@ -27,8 +27,9 @@ class HttpServer:
         port: int,
         numbers: Callable[[], Mapping[Key, int | float]],
         health: Callable[[], tuple[bool, dict[str, object]]],
+        pages: Mapping[str, Callable[[], object]] | None = None,
     ) -> None:
-        handler = _handler(numbers, health)
+        handler = _handler(numbers, health, pages or {})
         try:
             self._server = ThreadingHTTPServer((host, port), handler)
         except OSError as error:
@@ -54,7 +55,9 @@ class HttpServer:
 
 
 def _handler(
-    numbers: Callable[[], Mapping[Key, int | float]], health: Callable[[], tuple[bool, dict[str, object]]]
+    numbers: Callable[[], Mapping[Key, int | float]],
+    health: Callable[[], tuple[bool, dict[str, object]]],
+    pages: Mapping[str, Callable[[], object]],
 ) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = 5  # a client that says nothing does not keep a thread
@@ -67,8 +70,11 @@ def _handler(
                 elif path == "/healthz":
                     sound, facts = health()
                     self._answer(200 if sound else 503, "application/json", json.dumps(facts) + "\n")
+                elif path in pages:
+                    self._answer(200, "application/json", json.dumps(pages[path](), ensure_ascii=False) + "\n")
                 else:
-                    self._answer(404, "text/plain; charset=utf-8", "there is /metrics and /healthz\n")
+                    there = " ".join(["/metrics", "/healthz", *pages])
+                    self._answer(404, "text/plain; charset=utf-8", f"there is {there}\n")
             except RetryLater as error:
                 self._answer(503, "text/plain; charset=utf-8", f"{error}\n")
 
