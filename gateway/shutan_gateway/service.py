@@ -13,6 +13,7 @@ import logging
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from shutan_gateway.counters import Counters, Key
@@ -28,17 +29,20 @@ from shutan_gateway.quarantine import FOLDER as QUARANTINE
 from shutan_gateway.quarantine import Quarantine
 from shutan_gateway.recovery import durable_position
 from shutan_gateway.rows import RowReader
-from shutan_gateway.sources import SourceTools, open_sources
+from shutan_gateway.sources import SOURCES, SourceTools, open_sources
 from shutan_gateway.spool import Spool
 from shutan_gateway.state import State
 from shutan_gateway.stores import open_store
 from shutan_gateway.supervise import Supervised
+from shutan_gateway.writes import Audit, Desk
+from shutan_gateway.writes.audit import FOLDER as AUDIT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from shutan_gateway.config import GatewayConfig
+    from shutan_gateway.stores import Store
 
 __all__ = ["Service"]
 
@@ -61,7 +65,7 @@ class Service:
         self._stop_intake = threading.Event()
         self._recovered = threading.Event()
         self._connecting = False
-        self._deliverers: list[Deliverer] = []
+        self._deliverers: dict[str, Deliverer] = {}
         self._shapes = Shapes(delivered=bool(config.store))
         self.counters = Counters()
         self.counters.set("shutan_start_time_seconds", round(time.time(), 3))
@@ -89,7 +93,15 @@ class Service:
             opened.callback(self._spool.close)
             self.quarantine = Quarantine(folder / QUARANTINE, self.counters)
             opened.callback(self.quarantine.close)
-            self._sources = open_sources(config, SourceTools(self._offers, self.counters, self.quarantine, folder))
+            self._tools = SourceTools(self._offers, self.counters, self.quarantine, folder)
+            self._sources = open_sources(config, self._tools)
+            self.desk = Desk(
+                config.command,
+                self.link,
+                self._spool,
+                lambda: RowReader(self._state, self._shapes),
+                Audit(folder / AUDIT),
+            )
             self.http = HttpServer(config.http.host, config.http.port, self.numbers, self.health)
             opened.callback(self.http.stop)
             self._opened = opened.pop_all()
@@ -124,12 +136,19 @@ class Service:
             pass
         if self.ended.is_set():
             return
-        stores = [open_store(store, self.counters) for store in self._config.store]
-        for gone in self._state.keep_stores([store.name for store in stores]):
+        self._deliver([open_store(store, self.counters) for store in self._config.store])
+        self._network.start()
+        for source in self._sources:
+            source.start()
+        self._connecting = True
+
+    def _deliver(self, stores: list[Store]) -> None:
+        """Start delivery to stores that were opened; the place of a store that is not configured is forgotten."""
+        for gone in self._state.keep_stores([store.name for store in self._config.store]):
             log.warning("store %s is not configured any more: its place in the spool is forgotten", gone)
         for store in stores:
             self._state.add_store(store.name, self._spool.first)
-            deliverer = Deliverer(
+            self._deliverers[store.name] = Deliverer(
                 store,
                 spool=self._spool,
                 reader=RowReader(self._state, self._shapes),
@@ -137,12 +156,30 @@ class Service:
                 counters=self.counters,
                 dead_dir=self._config.gateway.data_dir / "dead",
             )
-            self._deliverers.append(deliverer)
-            deliverer.start()
-        self._network.start()
-        for source in self._sources:
+            self._deliverers[store.name].start()
+
+    def follow(self, config: GatewayConfig) -> bool:
+        """Take over a configuration whose stores or sources alone differ, while everything else goes on.
+
+        False: something else differs, so the service must be stopped and made anew; nothing was changed.
+        Raises ConfigError or StartError before anything is changed.
+        """
+        moved = {name for name in type(config).model_fields if getattr(config, name) != getattr(self._config, name)}
+        if moved - {"store", *SOURCES} or ("store" in moved and not (config.store and self._config.store)):
+            return False
+        before = {store.name: store for store in self._config.store}
+        new = [open_store(store, self.counters) for store in config.store if before.get(store.name) != store]
+        sources = open_sources(config, self._tools, moved)
+        kept = {store.name for store in config.store if before.get(store.name) == store}
+        _end([self._deliverers.pop(name) for name in list(self._deliverers) if name not in kept], wait=True)
+        for source in [source for source in self._sources if source.name in moved]:
+            source.stop()
+        self._config = config
+        self._deliver(new)
+        self._sources = [*(source for source in self._sources if source.name not in moved), *sources]
+        for source in sources:
             source.start()
-        self._connecting = True
+        return True
 
     def stop(self) -> None:
         """Say goodbye, commit what came in, end everything. Records not delivered yet stay in the spool."""
@@ -157,9 +194,7 @@ class Service:
         self.ended.set()
         if not self._intake.join(_INTAKE_END_S):
             log.warning("intake did not end in time; what it had not committed was never acknowledged")
-        for deliverer in self._deliverers:
-            if not deliverer.stop():
-                log.warning("a delivery did not end in time; it is repeated at the next start")
+        _end(self._deliverers.values())
         self._opened.close()
 
     def numbers(self) -> dict[Key, int | float]:
@@ -182,10 +217,7 @@ class Service:
         """(intake works, facts). A store or broker that is away is `degraded`: a restart would not help."""
         blocked = self.counters.get("shutan_spool_blocked") == 1
         ready = self._recovered.is_set() and self.failed is None
-        stores = {
-            store.name: deliverer.trouble or "ok"
-            for store, deliverer in zip(self._config.store, self._deliverers, strict=False)
-        }
+        stores = {name: deliverer.trouble or "ok" for name, deliverer in list(self._deliverers.items())}
         sources = {source.name: source.trouble or "ok" for source in self._sources}
         sound = all(state == "ok" for state in [*stores.values(), *sources.values()])
         whole = ready and not blocked and self.link.up and sound
@@ -198,6 +230,21 @@ class Service:
             "nodes_online": self.counters.get("shutan_nodes", state="online"),
         }
         return ready and not blocked, facts
+
+
+def _end(deliverers: Collection[Deliverer], *, wait: bool = False) -> None:
+    """End deliveries, all at the same time: one that hangs in a request does not hold up the others.
+
+    wait: until each has ended, however long its request takes (bounded by the store's own timeout).
+    """
+    left = list(deliverers)
+    while left:
+        with ThreadPoolExecutor(len(left), "shutan-end") as pool:
+            ended = list(pool.map(Deliverer.stop, left))
+        left = [deliverer for deliverer, done in zip(left, ended, strict=True) if not done]
+        if left and not wait:
+            log.warning("a delivery did not end in time; it is repeated at the next start")
+            return
 
 
 def _lock_folder(folder: Path) -> int:

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from shutan_gateway.config import GatewayConfig
@@ -54,11 +54,11 @@ class Source(Protocol):
         ...
 
 
-def open_sources(config: GatewayConfig, tools: SourceTools) -> list[Source]:
-    """Make the sources that the configuration asks for. Raises StartError or ConfigError."""
+def open_sources(config: GatewayConfig, tools: SourceTools, wanted: Collection[str] = tuple(SOURCES)) -> list[Source]:
+    """Make the sources that the configuration asks for, among those wanted. Raises StartError or ConfigError."""
     sources: list[Source] = []
     for section, place in SOURCES.items():
-        if getattr(config, section, None):
+        if section in wanted and getattr(config, section, None):
             module, _, name = place.partition(":")
             # The table holds names, so the type is stated here; a test opens every entry.
             factory = cast("Callable[[GatewayConfig, SourceTools], Source]", getattr(import_module(module), name))

@@ -5,16 +5,13 @@ from __future__ import annotations
 import gc
 import logging
 import signal
-import sys
 from pathlib import Path  # noqa: TC003 - typer reads the annotation
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from shutan_gateway.config import load_config
-
-if TYPE_CHECKING:
-    from types import FrameType
+from shutan_gateway.journal import set_up_logging
 
 __all__ = ["app"]
 
@@ -27,29 +24,26 @@ log = logging.getLogger("shutan")
 def gateway(
     config: Annotated[Path, typer.Option("--config", "-c", help="Configuration (TOML).", show_default=False)],
 ) -> None:
-    """Run the gateway until SIGTERM or Ctrl-C. Logs one line per change of state to standard error."""
+    """Run the gateway until SIGTERM or Ctrl-C; SIGHUP reads the configuration again, checks it, and takes it over.
+
+    Logs one line per change of state to standard error, or with fields to the journal.
+    """
     settings = load_config(config)
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    from shutan_gateway.service import Service  # noqa: PLC0415 - a bad configuration is told before anything is loaded
+    handler = set_up_logging()
+    from shutan_gateway.runner import Runner  # noqa: PLC0415 - a bad configuration is told before anything is loaded
 
-    service = Service(settings)
-
-    def end(_signal: int, _frame: FrameType | None) -> None:
-        service.ended.set()
-
+    runner = Runner(config, settings)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
+        signal.signal(number, lambda _signal, _frame: runner.stop())
+    signal.signal(signal.SIGHUP, lambda _signal, _frame: runner.reload())
     # What is alive now stays; without this every collection walks all modules again.
     gc.collect()
     gc.freeze()
     try:
-        service.start()
-        log.info("gateway is running: metrics on http://%s:%d/metrics", settings.http.host, service.http.port)
-        while not service.ended.wait(3600):
-            pass
+        failed = runner.run()
+        if failed is not None:
+            log.error("stopped: the thread %s failed again and again (see above)", failed)
+            raise typer.Exit(1)
+        log.info("gateway stopped")
     finally:
-        service.stop()
-    if service.failed is not None:
-        log.error("stopped: the thread %s failed again and again (see above)", service.failed)
-        raise typer.Exit(1)
-    log.info("gateway stopped")
+        handler.close()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from shutan_gateway.config.fields import Section
 from shutan_gateway.config.sections import GatewaySection, HttpSection, IntakeSection, MqttSection, SpoolSection
+from shutan_gateway.config.serial import SerialBus  # noqa: TC001 - pydantic reads the annotation when the class is made
 from shutan_gateway.config.stores import StoreConfig  # noqa: TC001 - pydantic reads the annotation when the class is made
+from shutan_gateway.config.writes import CommandRule  # noqa: TC001 - pydantic reads the annotation when the class is made
 
 __all__ = ["GatewayConfig"]
 
@@ -18,3 +20,5 @@ class GatewayConfig(Section):
     spool: SpoolSection = SpoolSection()
     store: tuple[StoreConfig, ...] = ()
     http: HttpSection = HttpSection()
+    serial: tuple[SerialBus, ...] = ()
+    command: tuple[CommandRule, ...] = ()
