@@ -88,7 +88,7 @@ def lies(node: SparkplugNode) -> list[Packet]:
     command = encode_payload(Payload(T0_MS, ack))
     state = json.dumps({"online": False, "timestamp": 2**50}).encode()
     return [
-        *node.births(),
+        *node.births(T0_MS + 77),
         node.data(record=7),
         (node.topic(ids.NDATA), node.data(record=8)[1]),
         node.device_death("m1"),
