@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -11,13 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from shutan_gateway.counters import Counters
-from shutan_gateway.rows import RowReader
-from shutan_gateway.spool import ORIGIN
-from shutan_gateway.spool import Spool as SpoolFiles
-from shutan_gateway.state import State
 from shutan_gateway.stores.sqlite.schema import list_series, open_readonly, read_series
-from support.balance import check_balance, pending
+from support.balance import pending
 from support.field_nodes import Field
 from support.gateway_process import GatewayProcess, gateway_process
 from support.servers import Server, mosquitto, wait_until
@@ -100,59 +94,6 @@ def test_half_open_link_is_noticed_and_nothing_is_lost(mosquitto: Server, tmp_pa
         assert stored(gateway) == expected(field)
         assert noticed_s < 1.5 * 5 + 2
         report("half_open_link", noticed_s=round(noticed_s, 2), records=field.sampled, lost=0)
-
-
-def test_disk_full_keeps_acknowledged(mosquitto: Server, tmp_path: Path) -> None:
-    """The spool on a file system of 300 KB: no crash, acknowledgements stop, and go on when space returns."""
-    spool = tmp_path / "data/spool"
-    spool.mkdir(parents=True)
-    if os.geteuid() != 0 or shutil.which("mount") is None:
-        pytest.skip("not run: mounting a small file system needs root")
-    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(spool)]
-    done = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"not run: no small file system here ({done.stderr.strip()})")
-    try:
-        more = "[spool]\nsegment_bytes = 65536\nmax_bytes = 100000000\n"
-        with Field(mosquitto.port, 4, rate=600) as field, gateway_process(tmp_path, mosquitto.port, more) as gateway:
-            wait_until(lambda: gateway.number("shutan_spool_blocked") == 1, 60, "the disk is full")
-            assert gateway.request("GET", "/healthz")[0] == 503
-            held = int(gateway.number("shutan_accepted_total"))
-            wait_until(lambda: field.sampled > held + 500, 60, "more records than fit")
-            assert gateway.process.poll() is None
-            assert check_balance(gateway)["shutan_accepted_total"] == held
-            assert field.acked <= held
-            began_s = time.monotonic()
-            subprocess.run(["mount", "-o", "remount,size=64m", str(spool)], check=True)
-            acked = field.acked
-            wait_until(lambda: field.acked > acked, 30, "acknowledgements go on")
-            resumed_s = time.monotonic() - began_s
-            field.finish(60)
-            numbers = check_balance(gateway)
-            assert numbers["shutan_accepted_total"] == field.sampled
-            assert "Traceback" not in gateway.log_tail(1000)
-            assert resumed_s < 5
-            report("disk_full", resumed_s=round(resumed_s, 2), records=field.sampled, held_when_full=held, lost=0)
-        assert spooled_values(tmp_path) == {key: value[1:] for key, value in expected(field).items()}
-    finally:
-        subprocess.run(["umount", str(spool)], check=False)
-
-
-def spooled_values(folder: Path) -> dict[tuple[str, int], tuple[object, ...]]:
-    """(node, record) -> values of everything in a spool that no process uses any more."""
-    state = State.open(folder / "data/registry.sqlite")
-    files = SpoolFiles.open(folder / "data/spool", segment_bytes=65536, max_bytes=10**9, counters=Counters())
-    reader, position = RowReader(state), ORIGIN
-    found: dict[tuple[str, int], tuple[object, ...]] = {}
-    while position.ordinal < files.end.ordinal:
-        batch, position = files.read(position, 10**6)
-        for row in [row for record in batch for row in reader.rows(record)]:
-            assert row.record is not None
-            assert (row.node, row.record) not in found
-            found[row.node, row.record] = row.values
-    files.close()
-    state.close()
-    return found
 
 
 def test_spool_limit_stops_acknowledging_and_the_link_stays(mosquitto: Server, tmp_path: Path) -> None:
