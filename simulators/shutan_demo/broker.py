@@ -1,7 +1,7 @@
 """The demo's broker: mosquitto where there is one, amqtt from PyPI as a child process elsewhere.
 
 Loopback only and anonymous, in the demo's own temporary folder. The settings are those of
-``gateway/deploy/mosquitto.conf`` that decide what survives a kill: persistence on, saved on every change, a queue of
+``shutan broker config`` that decide what survives a kill: persistence on, saved on every change, a queue of
 100,000 messages instead of 1,000.
 """
 
