@@ -83,7 +83,7 @@ def test_a_day_is_written_when_it_is_over_late_and_quiet(
     clock.now_s += 1
     assert store.write_due() == [DAY]
     assert open_days(tmp_path) == []
-    assert list((tmp_path / "open").iterdir()) == []
+    assert [path.name for path in (tmp_path / "open").iterdir()] == ["lock"]
     assert counters.get("shutan_files_days_written_total", store="archive") == 1
     (file,) = manifest(tmp_path)["files"]
     path = tmp_path / DAY / file["name"]
@@ -183,7 +183,7 @@ def test_what_a_crash_left_of_reading_a_day_back_is_void(store: FilesStore, tmp_
     assert later.write_due() == [DAY]
     later.close()
     assert len(samples_in(tmp_path)[KEY]) == 4
-    assert list((tmp_path / "open").iterdir()) == []
+    assert [path.name for path in (tmp_path / "open").iterdir()] == ["lock"]
 
 
 def test_a_written_day_that_was_changed_by_hand_is_not_taken_for_ours(
@@ -223,6 +223,17 @@ def test_a_folder_that_is_none_keeps_the_rows(tmp_path: Path, counters: Counters
     with pytest.raises(StoreUnavailable):
         store.write(series(1))
     store.close()
+
+
+def test_a_second_program_is_kept_out_of_the_folder(store: FilesStore, tmp_path: Path) -> None:
+    store.write(series(1))
+    other = FilesStore("other", tmp_path, Counters())
+    with pytest.raises(StoreRefused, match="another program writes here; stop it first"):
+        other.write(series(1))
+    other.close()
+    store.close()
+    assert other.write(series(1)) == Written(1)
+    other.close()
 
 
 KILLED = """

@@ -7,7 +7,9 @@ day that was written already brings that day back first; it is written again whe
 
 from __future__ import annotations
 
+import fcntl
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -72,7 +74,7 @@ class FilesStore:
         self._days: dict[str, _Day] = {}
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._looked = False
+        self._lock_file: int | None = None
 
     def start(self) -> None:
         """Begin to write days that are over, also those that an earlier process left open."""
@@ -104,6 +106,10 @@ class FilesStore:
         with self._lock:
             for day in self._days.values():
                 day.store.close()
+            self._days.clear()
+            if self._lock_file is not None:
+                os.close(self._lock_file)
+                self._lock_file = None
 
     def _opened(self, day: str) -> _Day:
         """The open day; a day that was written comes back first. Called with the lock held."""
@@ -120,15 +126,24 @@ class FilesStore:
         return found
 
     def _look(self) -> None:
-        """Learn once which days are open on disk."""
-        if self._looked:
+        """Once: keep other programs out of the folder, and learn which days are open. Raises StoreRefused."""
+        if self._lock_file is not None:
             return
         try:
+            (self._folder / "open").mkdir(parents=True, exist_ok=True)
+            lock_file = os.open(self._folder / "open" / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        except OSError as error:
+            raise StoreRefused(f"{self._folder}: {error.strerror or error}: give this user the folder") from error
+        try:
+            fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             for place in open_days(self._folder):
                 self._days.setdefault(place.day, _Day(place, self.name, place.changed_s()))
         except OSError as error:
-            raise StoreRefused(f"{self._folder}: {error.strerror or error}: give this user the folder") from error
-        self._looked = True
+            os.close(lock_file)
+            busy = "another program writes here; stop it first (replay to daily files: with the gateway stopped)"
+            reason = busy if isinstance(error, BlockingIOError) else error.strerror or error
+            raise StoreRefused(f"{self._folder}: {reason}") from error
+        self._lock_file = lock_file
 
     def _bring_back(self, place: Place) -> None:
         trouble = self._child("load", place)

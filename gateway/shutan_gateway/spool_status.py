@@ -1,0 +1,94 @@
+"""What the spool holds and how far each store is, read beside a running gateway."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from shutan_gateway.registry_view import RegistryView
+from shutan_gateway.spool_view import end_of, records, segments
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from shutan_gateway.spool_view import SegmentView
+    from shutan_gateway.state import StoreProgress
+
+__all__ = ["Status", "StoreStatus", "status_of"]
+
+
+class StoreStatus(NamedTuple):
+    """How far a store is, in records. oldest_pending_ms: receive time (UTC ms), None when all is delivered."""
+
+    name: str
+    configured: bool
+    delivered_to: int
+    pending: int
+    oldest_pending_ms: int | None
+    stored: int
+    dead: int
+
+
+class Status(NamedTuple):
+    """The spool at one moment.
+
+    | field | meaning |
+    |---|---|
+    | segments, bytes | files, and what they take on the disk |
+    | max_bytes | the configured limit |
+    | first, end | ordinal of the oldest record that is held, and behind the newest |
+    | first_ms, last_ms | receive times of these two, UTC ms; None in an empty spool |
+    """
+
+    folder: str
+    segments: int
+    bytes: int
+    max_bytes: int
+    first: int
+    end: int
+    first_ms: int | None
+    last_ms: int | None
+    stores: tuple[StoreStatus, ...]
+
+    def tree(self) -> dict[str, object]:
+        """As JSON."""
+        return {**self._asdict(), "stores": [store._asdict() for store in self.stores]}
+
+
+def status_of(data_dir: Path, max_bytes: int, configured: Sequence[str]) -> Status:
+    """Read the spool and the registry. Raises StartError when one of them cannot be read."""
+    with RegistryView(data_dir / "registry.sqlite") as registry:
+        progress = registry.progress()  # first: the spool can only grow until it is read
+    found = segments(data_dir / "spool")
+    known = max((one.position.ordinal for one in progress.values()), default=0)
+    end = max(end_of(found), known)
+    first = next((taken for one in found for taken in records(one)), None)
+    last = next((taken for one in reversed(found) for taken in reversed(list(records(one)))), None)
+    stores = [_store(name, name in configured, place, found, end) for name, place in sorted(progress.items())]
+    stores += [StoreStatus(name, True, 0, end, None, 0, 0) for name in configured if name not in progress]
+    return Status(
+        str(data_dir / "spool"),
+        len(found),
+        sum(one.taken_bytes for one in found),
+        max_bytes,
+        end if first is None else first.ordinal,
+        end,
+        None if first is None else first.record.received_ms,
+        None if last is None else last.record.received_ms,
+        tuple(stores),
+    )
+
+
+def _store(name: str, configured: bool, place: StoreProgress, found: Sequence[SegmentView], end: int) -> StoreStatus:
+    position = place.position
+    pending = end - position.ordinal
+    oldest = None
+    if pending > 0:
+        behind = [one for one in found if one.number >= position.segment]
+        ahead = (
+            taken
+            for one in behind
+            for taken in records(one, *((position.offset,) if one.number == position.segment else ()))
+        )
+        oldest = next((taken.record.received_ms for taken in ahead if taken.ordinal >= position.ordinal), None)
+    return StoreStatus(name, configured, position.ordinal, pending, oldest, place.stored, place.dead)
