@@ -129,7 +129,7 @@ class Device:
         where = profile.reads[4 * read : 4 * read + 4]
         if not self._absent[read]:
             try:
-                self._take(read, await self._fetch(transport, where))
+                self._take(read, await self.fetch(transport, where))
             except Refused as refusal:
                 self._refuse(read, refusal.code)
             else:
@@ -143,7 +143,7 @@ class Device:
                 self.qualities[i] = BAD
                 continue
             try:
-                self._set(i, await self._fetch(transport, single), 0)
+                self._set(i, await self.fetch(transport, single), 0)
             except Refused:
                 self.refused += 1
                 self.qualities[i] = BAD
@@ -167,8 +167,16 @@ class Device:
         self.values[i] = value
         self.qualities[i] = BAD if value is None else GOOD
 
-    async def _fetch(self, transport: "Transport", where: bytes) -> bytes:
-        """Data of one read, follow-up frames included."""
+    def ratio(self, flags: int) -> "tuple[int, int]":
+        """Numerator and denominator by which an item is multiplied. flags: BY_CT and BY_PT of the item."""
+        return self._ratios[flags]
+
+    async def fetch(self, transport: "Transport", where: bytes) -> bytes:
+        """Data behind the identifier of one read, follow-up frames included.
+
+        where:  4 bytes as in `Profile.reads`
+        Raises  NoAnswer, FrameError, Refused
+        """
         unit = self._unit
         if isinstance(unit, int):
             return await self._fetch_registers(transport, unit, where)

@@ -7,6 +7,7 @@ says otherwise. `received = duplicates + rejected + accepted`; per store `accept
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -61,9 +62,30 @@ HELP: dict[str, str] = {
     "shutan_store_oldest_pending_seconds": "age of the oldest record that waits for the store",
     "shutan_quarantine_total": "refused inputs kept in the quarantine folder with their bytes, by reason",
     "shutan_quarantine_dropped_total": "refused inputs not kept or not any more, by cause (rate, queue, disk, oldest)",
+    "shutan_serial_reads_total": "readings that a wired meter answered",
+    "shutan_serial_silent_total": "requests to a wired meter that nothing answered",
+    "shutan_serial_damaged_total": "requests to a wired meter answered by bytes that held no whole answer",
+    "shutan_serial_late_total": "readings begun more than a tenth of the interval late, those left out included",
+    "shutan_serial_dropped_total": "readings of wired meters given up for newer ones while intake took none",
+    "shutan_serial_backfilled_total": "daily freezes of wired meters offered to fill a gap",
+    "shutan_serial_reopened_total": "times that a bus was opened again after a loss",
+    "shutan_serial_bus_up": "1 while the adapter or connection of a bus is open",
+    "shutan_serial_meter_up": "1 while a wired meter answers",
+    "shutan_serial_duty_percent": "share of the time that a bus was busy, over about a minute",
     "shutan_thread_restarts_total": "threads started again after an unexpected error",
+    "shutan_receive_to_durable_seconds": "from the read of the broker's socket to the record synced in the spool",
+    "shutan_durable_to_store_seconds": "from a record synced in the spool to its rows taken by the store",
+    "shutan_spool_sync_seconds": "duration of one fdatasync of the spool",
+    "shutan_fsyncs_total": "fsync and fdatasync calls, by what they are of (spool, registry, dead, store)",
     "shutan_start_time_seconds": "start of this process, Unix time",
 }
+
+# Upper ends of a histogram's buckets in seconds; names that are observed end in _seconds and are no gauges.
+BUCKETS = (
+    *(0.0005, 0.001, 0.002, 0.003, 0.004, 0.005, 0.0075, 0.01, 0.0125, 0.015, 0.0175, 0.02, 0.0225, 0.025, 0.03, 0.035),
+    *(0.04, 0.05, 0.06, 0.08, 0.1, 0.125, 0.15, 0.175, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 60.0),
+)
+_PARTS = ("_bucket", "_sum", "_count")
 
 # Committed with the watermarks, so that they go on counting after a restart; a scan of the spool's tail corrects them.
 PERSISTENT = frozenset(
@@ -86,12 +108,32 @@ class Key(NamedTuple):
     labels: tuple[tuple[str, str], ...] = ()
 
 
+class _Histogram:
+    """Counts per bucket (the last one is unbounded) and the sum of what was observed."""
+
+    __slots__ = ("counts", "total")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BUCKETS) + 1)
+        self.total = 0.0
+
+    def numbers(self, key: Key) -> Iterable[tuple[Key, int | float]]:
+        """As Prometheus has it: buckets count everything up to their end."""
+        count = 0
+        for end, n in zip((*map(str, BUCKETS), "+Inf"), self.counts, strict=True):
+            count += n
+            yield Key(f"{key.name}_bucket", tuple(sorted((*key.labels, ("le", end))))), count
+        yield Key(f"{key.name}_count", key.labels), count
+        yield Key(f"{key.name}_sum", key.labels), round(self.total, 6)
+
+
 class Counters:
     """Named numbers behind one lock; a snapshot is a consistent moment."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._numbers: dict[Key, int | float] = {}
+        self._histograms: dict[Key, _Histogram] = {}
 
     def inc(self, name: str, n: int = 1, **labels: str) -> None:
         """Add n to a counter. Raises KeyError for a name without help text."""
@@ -111,6 +153,16 @@ class Counters:
         with self._lock:
             self._numbers[key] = value
 
+    def observe(self, name: str, seconds: float, n: int = 1, **labels: str) -> None:
+        """Add n equal times to a histogram. Raises KeyError for a name without help text."""
+        key = _key(name, labels)
+        with self._lock:
+            histogram = self._histograms.get(key)
+            if histogram is None:
+                histogram = self._histograms[key] = _Histogram()
+            histogram.counts[bisect_left(BUCKETS, seconds)] += n
+            histogram.total += n * seconds
+
     def get(self, name: str, **labels: str) -> int | float:
         """Value of one number, 0 when it was never touched."""
         with self._lock:
@@ -124,7 +176,10 @@ class Counters:
     def snapshot(self) -> dict[Key, int | float]:
         """Copy of all numbers at one moment."""
         with self._lock:
-            return dict(self._numbers)
+            numbers = dict(self._numbers)
+            for key, histogram in self._histograms.items():
+                numbers.update(histogram.numbers(key))
+            return numbers
 
     def load(self, numbers: Mapping[Key, int]) -> None:
         """Start values from the registry."""
@@ -139,17 +194,32 @@ def _key(name: str, labels: dict[str, str]) -> Key:
 
 
 def prometheus_text(numbers: Mapping[Key, int | float]) -> str:
-    """Prometheus text exposition format 0.0.4 of a snapshot; counters end in `_total`, the rest are gauges."""
+    """Prometheus text format 0.0.4 of a snapshot; counters end in `_total`, what has buckets is a histogram."""
     lines: list[str] = []
     last = ""
-    for key in sorted(numbers):
-        if key.name != last:
-            last = key.name
-            kind = "counter" if key.name.endswith("_total") else "gauge"
-            lines += [f"# HELP {key.name} {HELP[key.name]}", f"# TYPE {key.name} {kind}"]
+    for key in sorted(numbers, key=_order):
+        family = _family(key.name)
+        if family != last:
+            last = family
+            kind = "histogram" if family != key.name else "counter" if family.endswith("_total") else "gauge"
+            lines += [f"# HELP {family} {HELP[family]}", f"# TYPE {family} {kind}"]
         labels = ",".join(f'{name}="{_escaped(value)}"' for name, value in key.labels)
         lines.append(f"{key.name}{{{labels}}} {numbers[key]}" if labels else f"{key.name} {numbers[key]}")
     return "\n".join(lines) + "\n"
+
+
+def _family(name: str) -> str:
+    """Name of the help text: that of a histogram for its parts."""
+    if name in HELP:
+        return name
+    return next((name.removesuffix(part) for part in _PARTS if name.endswith(part)), name)
+
+
+def _order(key: Key) -> tuple[str, str, list[tuple[str, str]], float]:
+    """By name and labels, buckets by their ends."""
+    others = [label for label in key.labels if label[0] != "le"]
+    end = next((float(value) for name, value in key.labels if name == "le"), 0.0)
+    return _family(key.name), key.name, others, end
 
 
 def _escaped(text: str) -> str:
