@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import operator
+import os
 import platform
 import re
 import subprocess
@@ -141,11 +142,12 @@ def misses(measured: Mapping[str, Figure], bar: Mapping[str, str]) -> list[str]:
 
 
 def _origin() -> dict[str, Figure]:
-    """Commit, date and machine."""
+    """Commit, date, machine and how busy it was (processes that wanted a core in the last minute)."""
     changed = _git("status", "--porcelain", "--", *_SOURCES) != ""
     return {
         "commit": _git("rev-parse", "--short=10", "HEAD") + ("+" if changed else ""),
         "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%MZ"),
+        "load_1min": round(os.getloadavg()[0], 1),
         "machine": f"{_processor()}, Linux {platform.release()}, Python {platform.python_version()}",
     }
 

@@ -34,4 +34,5 @@ def _attached(process: subprocess.Popen[bytes], said: Path) -> bool:
 
 def hits(folder: Path) -> int:
     """Calls that were made to fail or to wait by the last `injected` in this folder."""
-    return (folder / "strace.log").read_text(encoding="utf-8", errors="replace").count("INJECTED")
+    text = (folder / "strace.log").read_text(encoding="utf-8", errors="replace")
+    return text.count("(INJECTED)") + text.count("(DELAYED)")
