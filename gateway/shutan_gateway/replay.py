@@ -56,19 +56,24 @@ def selected(found: Sequence[SegmentView], span: Span, below: int) -> Iterator[T
 
     By receive time, segments that cannot hold any of the span are not read; by sample time all are.
     """
-    for one, following in zip(found, [*found[1:], None], strict=True):
+    times = [None if span.sampled else _begun_ms(one) for one in found]
+    for one, begun_ms, following_ms in zip(found, times, [*times[1:], None], strict=False):
         if one.first_ordinal >= below:
             return
-        if not span.sampled:
-            if one.created_ms - _CLOCK_MS >= span.high_ms:
-                continue
-            if following is not None and following.created_ms + _CLOCK_MS < span.low_ms:
-                continue
+        if begun_ms is not None and begun_ms - _CLOCK_MS >= span.high_ms:
+            continue
+        if following_ms is not None and following_ms + _CLOCK_MS < span.low_ms:
+            continue
         for taken in records(one):
             if taken.ordinal >= below:
                 return
             if span.sampled or span.holds(taken.record.received_ms):
                 yield taken
+
+
+def _begun_ms(one: SegmentView) -> int | None:
+    """Receive time of the first record of a segment."""
+    return next((taken.record.received_ms for taken in records(one)), None)
 
 
 def replay(

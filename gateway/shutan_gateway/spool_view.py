@@ -25,12 +25,11 @@ _HEAD_BYTES = 24
 
 
 class SegmentView(NamedTuple):
-    """A segment file: number, path, ordinal of its first record, when it was begun (UTC ms), bytes it takes on disk."""
+    """A segment file: number, path, ordinal of its first record, bytes that it takes on the disk."""
 
     number: int
     path: Path
     first_ordinal: int
-    created_ms: int
     taken_bytes: int
 
 
@@ -59,7 +58,7 @@ def segments(folder: Path) -> list[SegmentView]:
         except (OSError, ValueError) as error:
             raise StartError(f"{path}: {error}; run this as the user of the gateway") from error
         if header is not None:
-            found.append(SegmentView(number, path, header.first_ordinal, header.created_ms, taken))
+            found.append(SegmentView(number, path, header.first_ordinal, taken))
     return found
 
 

@@ -66,7 +66,7 @@ def replay(
     """Write the records of a time span to one store again; may run beside the gateway and be repeated."""
     from shutan_gateway.replay import Span, selected  # noqa: PLC0415 - the help needs none of it
     from shutan_gateway.replay import replay as run  # noqa: PLC0415
-    from shutan_gateway.spool_view import end_of, segments  # noqa: PLC0415
+    from shutan_gateway.spool_view import end_of, records, segments  # noqa: PLC0415
 
     settings = load_config(config)
     span = Span(_ms("--from", since), _ms("--to", until) if until else time.time_ns() // 1_000_000, sampled)
@@ -75,8 +75,9 @@ def replay(
     with _opened(settings, config, store) as (target, reader, delivered):
         found = segments(settings.gateway.data_dir / "spool")
         below = end_of(found) if delivered is None else delivered
-        if found and found[0].created_ms > span.low_ms:
-            typer.echo(f"shutan: the spool reaches back to {_time(found[0].created_ms)} only", file=sys.stderr)
+        oldest = next((taken for one in found for taken in records(one)), None)
+        if oldest is not None and oldest.record.received_ms > span.low_ms:
+            typer.echo(f"shutan: the spool reaches back to {_time(oldest.record.received_ms)}", file=sys.stderr)
         chosen = selected(found, span, below)
         first = found[0].first_ordinal if found else 0
         outcome = _with_bar(lambda show: run(chosen, reader, target, span, show), store, first, below)
