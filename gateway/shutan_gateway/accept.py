@@ -14,7 +14,7 @@ from shutan_gateway.decoder import Decoder, Shapes
 from shutan_gateway.errors import Refusal
 from shutan_gateway.spool import BIRTH, DATA, GAP, SpoolRecord
 from shutan_gateway.watermarks import NUMBER_MAX
-from shutan_gateway.window import Verdict, Window
+from shutan_gateway.window import Verdict, Windows
 from shutan_wire import ids
 
 if TYPE_CHECKING:
@@ -54,10 +54,8 @@ class Acceptor:
         self.batch = Batch()
         self.due: set[Stream] = set()  # streams whose nodes should hear the watermark
         self.decoder = Decoder(shapes, max_payload_bytes)
-        self._kept = shapes.kept
-        self._window_size = conflict_window
+        self.windows = Windows(conflict_window, _WINDOWS)
         self._quarantine = quarantine
-        self._windows: dict[tuple[str, str, str], Window] = {}
 
     def take_batch(self) -> Batch:
         """The batch so far; a new one begins."""
@@ -124,7 +122,7 @@ class Acceptor:
             self.batch.reject("record_window")
             self._keep(arrival, "record_window", f"record {number} is beyond what the node may have waiting")
             return
-        verdict = self._window(arrival.node.site, arrival.node.name, arrival.name).judge(decoded.groups)
+        verdict = self.windows.of(arrival.node.site, arrival.node.name, arrival.name).judge(decoded.groups)
         if decoded.gap is None:
             self._add(DATA, number, arrival, decoded, verdict)
         else:
@@ -137,7 +135,7 @@ class Acceptor:
 
     def _plain(self, kind: int, arrival: Arrival, decoded: Decoded) -> None:
         """Without record numbers only an exact repeat inside the window can be told from new data."""
-        verdict = self._window(arrival.node.site, arrival.node.name, arrival.name).judge(decoded.groups)
+        verdict = self.windows.of(arrival.node.site, arrival.node.name, arrival.name).judge(decoded.groups)
         if verdict.repeat:
             self.batch.duplicate()
         else:
@@ -146,8 +144,7 @@ class Acceptor:
     def _add(self, kind: int, number: int, arrival: Arrival, decoded: Decoded, verdict: Verdict) -> None:
         node, _, device, raw, received_ms = arrival
         record = SpoolRecord(kind, device.schema_id, node.session_id, number, received_ms, verdict.sub_ns, raw)
-        self._kept.put(device.definition, received_ms, raw, decoded.groups)
-        self.batch.accept(record, sum([len(group.values) for group in decoded.groups]))
+        self.batch.accept(record, decoded.groups)
         if verdict.conflict:
             self.batch.count("shutan_conflicts_total")
         for cause, n in decoded.faults:
@@ -155,13 +152,4 @@ class Acceptor:
 
     def seed(self, site: str, node: str, device: str, decoded: Decoded) -> None:
         """Let the window know a record that is in the spool already."""
-        self._window(site, node, device).judge(decoded.groups)
-
-    def _window(self, site: str, node: str, device: str) -> Window:
-        key = (site, node, device)
-        window = self._windows.get(key)
-        if window is None:
-            if len(self._windows) >= _WINDOWS:
-                self._windows.clear()
-            window = self._windows[key] = Window(self._window_size)
-        return window
+        self.windows.of(site, node, device).judge(decoded.groups)

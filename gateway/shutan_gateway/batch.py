@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from shutan_gateway.counters import Key
 
 if TYPE_CHECKING:
+    from shutan_gateway.decode import Group
     from shutan_gateway.spool import SpoolRecord
 
 __all__ = ["Batch"]
@@ -22,16 +23,18 @@ class Batch:
 
     def __init__(self) -> None:
         self.records: list[SpoolRecord] = []
+        self.samples: list[list[Group]] = []  # of each record, for deliveries that keep up
         self.received = 0
         self.duplicates = 0
         self.values = 0
         self._others: dict[Key, int] = {}
 
-    def accept(self, record: SpoolRecord, values: int) -> None:
-        """A record for the spool with so many metric values."""
+    def accept(self, record: SpoolRecord, groups: list[Group]) -> None:
+        """A record for the spool with its samples."""
         self.records.append(record)
+        self.samples.append(groups)
         self.received += 1
-        self.values += values
+        self.values += sum([len(group.values) for group in groups])
 
     def duplicate(self) -> None:
         """A repeat of a record that is on disk or in this batch."""

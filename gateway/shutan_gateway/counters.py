@@ -72,6 +72,7 @@ HELP: dict[str, str] = {
     "shutan_serial_bus_up": "1 while the adapter or connection of a bus is open",
     "shutan_serial_meter_up": "1 while a wired meter answers",
     "shutan_serial_duty_percent": "share of the time that a bus was busy, over about a minute",
+    "shutan_certificate_expiry_seconds": "seconds until it ends, below 0 = ended: gateway, ca, crl, broker as last shown",
     "shutan_thread_restarts_total": "threads started again after an unexpected error",
     "shutan_receive_to_durable_seconds": "from the read of the broker's socket to the record synced in the spool",
     "shutan_durable_to_store_seconds": "from a record synced in the spool to its rows taken by the store",

@@ -2,21 +2,21 @@
 
 Meters of one model have the same births, but the varints of their registers differ in length, so a definition has many
 layouts. They live in one pool (`Shapes`), shared by intake and all deliveries; each device keeps the few that it used
-last (`recent`), which nearly always holds the right one. What intake has just decoded, deliveries find in `Kept`.
+last, which nearly always holds the right one.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from shutan_gateway.decode import Decoded, explain, parse
 from shutan_gateway.definition import Definition
+from shutan_gateway.recent import Recent
 from shutan_gateway.shape_learn import learn
 
 if TYPE_CHECKING:
-    from shutan_gateway.decode import Group
     from shutan_gateway.shape import Layout
 
 __all__ = ["Decoder", "Shapes"]
@@ -25,8 +25,6 @@ _DEFINITIONS = 5_000
 _LAYOUTS = 3_000  # a layout of 50 metrics takes about 15 KB
 _LAYOUTS_PER_KEY = 128
 _RECENT = 4  # of one device: sequence and record numbers change their length now and then
-_KEPT = 4_096
-_KEPT_BYTES = 4_096
 _MISSES_BEFORE_LEARNING = 2
 _MISSES_MOST = 1_024
 
@@ -45,39 +43,12 @@ class _Known:
         self.patience = min(2 * self.patience, _MISSES_MOST)
 
 
-class Kept:
-    """Samples of the newest records, so that a delivery that keeps up does not decode them again.
-
-    One thread puts, many get. Bounded in number, and only for payloads of ordinary size: about 12 MB when full.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._groups: dict[tuple[Definition, int, bytes], list[Group]] = {}
-        self._order: deque[tuple[Definition, int, bytes]] = deque()
-
-    def put(self, definition: Definition, received_ms: int, raw: bytes, groups: list[Group]) -> None:
-        """Keep what a record was decoded to."""
-        if len(raw) > _KEPT_BYTES or not self._most:
-            return
-        key = (definition, received_ms, raw)
-        if key not in self._groups:
-            self._order.append(key)
-        self._groups[key] = groups
-        if len(self._order) > self._most:
-            del self._groups[self._order.popleft()]
-
-    def get(self, definition: Definition, received_ms: int, raw: bytes) -> list[Group] | None:
-        """What the same record was decoded to, if it is among the newest."""
-        return self._groups.get((definition, received_ms, raw))
-
-
 class Shapes:
     """Definitions and their layouts, shared by all threads. Looking up takes no lock, adding does."""
 
     def __init__(self, *, delivered: bool = True) -> None:
         """delivered: records go on to a store, so that it pays to keep their samples for a moment."""
-        self.kept = Kept(_KEPT if delivered else 0)
+        self.recent = Recent() if delivered else None
         self._lock = threading.Lock()
         self._definitions: dict[str, Definition] = {}
         self._known: OrderedDict[tuple[Definition, int], _Known] = OrderedDict()
@@ -152,21 +123,25 @@ class Decoder:
         self.hits = 0
         self.misses = 0
 
-    def decode(self, definition: Definition, raw: bytes, received_ms: int, recent: list[Layout]) -> Decoded:
-        """Explain one data payload; `recent` belongs to its device. Raises Refusal when it is malformed."""
+    @staticmethod
+    def read(raw: bytes, recent: list[Layout]) -> Decoded | None:
+        """Explain a payload by the lanes of a recent layout, None when none answers. Not counted in `hits`."""
         number, size = int.from_bytes(raw, "little"), len(raw)
         for layout in recent:
             if layout.size == size and layout.lanes is not None:
                 decoded = layout.lanes.read(raw, number)
                 if decoded is not None:
-                    self.hits += 1
                     layout.used = True
                     return decoded
-        return self._decode(definition, raw, number, received_ms, recent)
+        return None
 
-    def _decode(
-        self, definition: Definition, raw: bytes, number: int, received_ms: int, recent: list[Layout]
-    ) -> Decoded:
+    def decode(self, definition: Definition, raw: bytes, received_ms: int, recent: list[Layout]) -> Decoded:
+        """Explain one data payload; `recent` belongs to its device. Raises Refusal when it is malformed."""
+        decoded = self.read(raw, recent)
+        if decoded is not None:
+            self.hits += 1
+            return decoded
+        number = int.from_bytes(raw, "little")
         layout = next((known for known in recent if known.size == len(raw) and known.matches(number)), None)
         if layout is None:
             layout = self._shapes.find(definition, len(raw), number)

@@ -17,6 +17,7 @@ from shutan_gateway.decode import parse
 from shutan_gateway.decoder import Shapes
 from shutan_gateway.definition import birth_text
 from shutan_gateway.errors import Refusal
+from shutan_gateway.express import Express
 from shutan_gateway.mailbox import LINK_UP, Message
 from shutan_gateway.malformed import sound_ids
 from shutan_gateway.rebirth import Rebirths
@@ -92,6 +93,7 @@ class Host:
         self.nodes: dict[tuple[str, str], Node] = {}
         self.streams: dict[tuple[str, str, int], Stream] = {}
         self.rebirths = Rebirths(settings.rebirth_min_interval_s, chance or random.Random())  # noqa: S311 - jitter only
+        self.express = Express(self.acceptor, self._odd_sequence)
         self._topics: dict[str, tuple[str, str, str, str | None] | None] = {}
         self._held = 0
         self._gaps: set[Node] = set()  # nodes with an open sequence gap
@@ -181,6 +183,10 @@ class Host:
         device.stale = False
         outcome = self.acceptor.data(Arrival(node, device_name, device, message.payload, message.received_ms))
         self._follow(node, outcome, now_s)
+        self.express.learn(message.topic, node, device_name)
+
+    def _odd_sequence(self, node: Node, seq: int | None, now_s: float) -> None:
+        self._follow(node, Outcome(seq, readable=True, rebirth=False), now_s)
 
     def _follow(self, node: Node, outcome: Outcome, now_s: float) -> None:
         """Sequence check and rebirth after a message of a session."""

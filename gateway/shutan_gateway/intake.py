@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from shutan_gateway.ack import ack_command, rebirth_command
 from shutan_gateway.errors import RetryLater, StateUnavailable
 from shutan_gateway.host import Host, HostSettings
-from shutan_gateway.mailbox import LINK_UP, Message
+from shutan_gateway.mailbox import LINK_UP, Chunk, Message
 from shutan_gateway.offered import Offered
 from shutan_gateway.recovery import recover, save
 
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from shutan_gateway.counters import Counters
     from shutan_gateway.decoder import Shapes
     from shutan_gateway.mailbox import Mailbox
+    from shutan_gateway.node_table import NodeTable
     from shutan_gateway.offers import Offer, Offers
     from shutan_gateway.quarantine import Quarantine
+    from shutan_gateway.sessions import Node
     from shutan_gateway.spool import Spool
     from shutan_gateway.state import State
 
@@ -52,6 +54,10 @@ class Publisher(Protocol):
         ...
 
 
+def _nothing() -> None:
+    """No watchdog."""
+
+
 class Parts(NamedTuple):
     """What intake works with."""
 
@@ -63,6 +69,8 @@ class Parts(NamedTuple):
     shapes: Shapes
     offers: Offers
     quarantine: Quarantine | None = None
+    nodes: NodeTable | None = None
+    beat: Callable[[], None] = _nothing  # called at each round: systemd's watchdog
 
 
 class Intake:
@@ -84,6 +92,8 @@ class Intake:
             quarantine=parts.quarantine,
         )
         self._offered = Offered(parts.state, parts.shapes, self._host.acceptor)
+        if parts.nodes is not None:
+            parts.nodes.attach(self._host.nodes, self._offered.devices)
         self._trouble: tuple[str, float] | None = None  # what refuses now, since when
         self._saved_s = self._shown_s = time.monotonic()
         self._unsaved = False
@@ -104,6 +114,7 @@ class Intake:
         ready()
         tick_s = self._settings.tick_ms / 1000
         while not self._stop.is_set() or len(mailbox) or len(offers):
+            self._parts.beat()
             mailbox.wait(_IDLE_S)
             began_s = time.monotonic()
             if not self.tick(mailbox.drain(_DRAIN_MESSAGES, _DRAIN_BYTES), offers.drain(_DRAIN_OFFERS)):
@@ -113,36 +124,51 @@ class Intake:
                 self._stop.wait(pause_s)
         self.checkpoint()
 
-    def tick(self, messages: list[Message], offers: Sequence[Offer] = ()) -> bool:
+    def tick(self, chunks: Sequence[Chunk], offers: Sequence[Offer] = ()) -> bool:
         """Messages and offers to batch to disk, then the answers; False when stopped before the batch was durable."""
         host = self._host
-        for message in messages:
-            if not self._persist(lambda message=message: host.handle(message, time.monotonic())):
-                return False
+        if not all(map(self._take, chunks)):
+            return False
         for offer in offers:
             if not self._persist(lambda offer=offer: self._offered.take(offer)):
                 return False
         now_s = time.monotonic()
         ready = host.tick(now_s, linked=self._parts.publisher.up)
         batch = host.acceptor.take_batch()
-        if messages:
-            batch.count("shutan_messages_total", len(messages))
+        if chunks:
+            batch.count("shutan_messages_total", sum([len(chunk.messages) for chunk in chunks]))
         if not self._persist(lambda: self._commit(batch)):
             return False
+        self._note_times(chunks)
         self._unsaved = self._unsaved or bool(batch)
-        for offer in offers:
-            if offer.settled is not None:
-                offer.settled()
-        if self._parts.publisher.up:
-            for node in ready:
-                self._parts.publisher.publish(*rebirth_command(node, _now_ms()))
-            self._acknowledge(now_s)
+        self._answer(offers, ready, now_s)
         if now_s >= self._shown_s + _GAUGES_S:
             self._shown_s = now_s
             self._show()
         if self._unsaved and now_s >= self._saved_s + self._settings.checkpoint_interval_s:
             self.checkpoint()
         return True
+
+    def _take(self, chunk: Chunk) -> bool:
+        """One chunk into the batch: runs of usual messages the short way, the others one by one; False when stopped."""
+        messages, received_ms, _ = chunk
+        host = self._host
+        at = 0
+        while at < len(messages):
+            now_s = time.monotonic()
+            at = host.express.take(messages, at, received_ms, now_s)
+            if at < len(messages):
+                message = Message(*messages[at], received_ms)
+                if not self._persist(lambda message=message: host.handle(message, time.monotonic())):
+                    return False
+                at += 1
+        return True
+
+    def _note_times(self, chunks: Sequence[Chunk]) -> None:
+        """How long the messages of a batch that is durable now have taken."""
+        now_s = time.monotonic()
+        for messages, _, received_s in chunks:
+            self._parts.counters.observe("shutan_receive_to_durable_seconds", now_s - received_s, len(messages))
 
     def _commit(self, batch: Batch) -> None:
         """Make the batch durable; its counters move at that moment, before delivery can see the records."""
@@ -152,12 +178,20 @@ class Intake:
             counters.add_many(deltas)
             return
         self._parts.state.flush()  # births first: every record on disk can be explained
-        spool.append_batch(batch.records)
-        spool.sync(lambda: counters.add_many(deltas))
+        start, recent = spool.end.ordinal, self._parts.shapes.recent
+        end = spool.append_batch(batch.records)
+
+        def durable() -> None:
+            counters.add_many(deltas)
+            if recent is not None:
+                recent.put(start, end, batch.records, batch.samples, time.monotonic())
+
+        spool.sync(durable)
 
     def _persist(self, act: Callable[[], None]) -> bool:
         """Do something that needs the disk until it works; False when stopped before. No acknowledgement meanwhile."""
         while True:
+            self._parts.beat()  # a disk that refuses is no thread that hangs: a restart would not help
             try:
                 act()
             except RetryLater as error:
@@ -173,6 +207,16 @@ class Intake:
                 self._trouble = None
                 self._parts.counters.set("shutan_spool_blocked", 0)
             return True
+
+    def _answer(self, offers: Sequence[Offer], ready: Sequence[Node], now_s: float) -> None:
+        """Everything in memory is durable: tell the sources and the nodes."""
+        for offer in offers:
+            if offer.settled is not None:
+                offer.settled()
+        if self._parts.publisher.up:
+            for node in ready:
+                self._parts.publisher.publish(*rebirth_command(node, _now_ms()))
+            self._acknowledge(now_s)
 
     def _acknowledge(self, now_s: float) -> None:
         """Tell each node that is due its watermark: everything in memory is durable here."""

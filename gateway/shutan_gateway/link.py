@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from shutan_gateway.config import read_secret
 from shutan_gateway.errors import ConfigError, Problem
-from shutan_gateway.mailbox import LINK_UP, Mailbox, Message
-from shutan_gateway.mqtt_client import Connack, MqttClient, Publish
+from shutan_gateway.mailbox import LINK_UP, Chunk, Mailbox, Message
+from shutan_gateway.mqtt_client import Connack, Messages, MqttClient
 from shutan_wire import ids
 
 if TYPE_CHECKING:
@@ -120,8 +120,8 @@ class Link:
             client.publish(self._state_topic, online, 1, retain=True)
             self._arrived(client)
             complete = True
-            for event in waiting:
-                self._take(client, event, online)
+            for messages in waiting:
+                self._take(client, messages, online)
             self._serve(client, online)
         finally:
             self._client = None
@@ -130,15 +130,16 @@ class Link:
                 self._counters.inc("shutan_link_lost_total")
             client.close(politely=self._stop.is_set())
 
-    def _enter(self, client: MqttClient) -> list[Publish] | None:
+    def _enter(self, client: MqttClient) -> list[Messages] | None:
         """CONNACK, SUBSCRIBE, SUBACK; returns the messages that came meanwhile, None when stopped."""
         deadline_s = time.monotonic() + _CONNECT_S
-        waiting: list[Publish] = []
+        waiting: list[Messages] = []
+        entered = False
         while not self._stop.is_set():
             if time.monotonic() > deadline_s:
                 raise TimeoutError("no answer to CONNECT or SUBSCRIBE")
             for event in client.poll(0.1):
-                if isinstance(event, Publish):
+                if isinstance(event, Messages):
                     waiting.append(event)
                 elif isinstance(event, Connack):
                     if event.code:
@@ -148,7 +149,9 @@ class Link:
                 elif any(code > 2 for code in event.codes):
                     raise ConnectionRefusedError("subscription refused: give this user read access to spBv1.0/#")
                 else:
-                    return waiting
+                    entered = True
+            if entered:  # the same read may have brought messages behind the answer
+                return waiting
         return None
 
     def _filters(self) -> list[tuple[str, int]]:
@@ -165,7 +168,7 @@ class Link:
                 client.poll(0, read=False)
                 continue
             for event in client.poll(_POLL_S):
-                if isinstance(event, Publish):
+                if isinstance(event, Messages):
                     self._take(client, event, online)
             self._stop.wait(_PACE_S)
         client.publish(self._state_topic, _state(online=False, timestamp_ms=_now_ms()), 1, retain=True)
@@ -173,11 +176,14 @@ class Link:
         while not client.confirmed and time.monotonic() < deadline_s:
             client.poll(0.05)
 
-    def _take(self, client: MqttClient, message: Publish, online: bytes) -> None:
-        topic, payload = message
-        if topic != self._state_topic:
-            self._mailbox.put(Message(topic, payload, _now_ms()))
-        elif _says_offline(payload):  # an older will, or another instance that ended, while this one lives
+    def _take(self, client: MqttClient, messages: Messages, online: bytes) -> None:
+        items, size = messages
+        own = [payload for topic, payload in items if topic == self._state_topic]
+        if own:
+            items = [item for item in items if item[0] != self._state_topic]
+        if items:
+            self._mailbox.put_chunk(Chunk(items, _now_ms(), time.monotonic()), size)
+        if any(map(_says_offline, own)):  # an older will, or another instance that ended, while this one lives
             client.publish(self._state_topic, online, 1, retain=True)
 
     def _arrived(self, client: MqttClient) -> None:

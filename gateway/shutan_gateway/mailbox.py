@@ -8,10 +8,11 @@ one read at most. It counts messages and bytes, since one foreign payload may be
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from typing import NamedTuple
 
-__all__ = ["LINK_UP", "Mailbox", "Message"]
+__all__ = ["LINK_UP", "Chunk", "Mailbox", "Message"]
 
 
 class Message(NamedTuple):
@@ -20,6 +21,14 @@ class Message(NamedTuple):
     topic: str
     payload: bytes
     received_ms: int
+
+
+class Chunk(NamedTuple):
+    """What one read of the socket brought: (topic, payload) of each message, receive time as UTC ms and monotonic s."""
+
+    messages: list[tuple[str, bytes]]
+    received_ms: int
+    received_s: float
 
 
 LINK_UP = ""  # no MQTT topic is empty
@@ -31,9 +40,10 @@ class Mailbox:
     def __init__(self, limit_messages: int, limit_bytes: int) -> None:
         self._limit_messages = limit_messages
         self._limit_bytes = limit_bytes
-        self._items: deque[Message] = deque()
-        self._bytes_in = 0  # written by the producer only
-        self._bytes_out = 0  # written by the consumer only
+        self._items: deque[tuple[Chunk, int]] = deque()
+        # written by the producer only, by the consumer only
+        self._bytes_in = self._bytes_out = 0
+        self._messages_in = self._messages_out = 0
         self._arrived = threading.Event()
         self._emptied = threading.Event()
         self._waiting = False
@@ -41,12 +51,18 @@ class Mailbox:
         self.blocked = 0
 
     def __len__(self) -> int:
-        return len(self._items)
+        return self._messages_in - self._messages_out
 
     def put(self, message: Message) -> None:
-        """Add a message; the producer asks `wait_room` before it reads more."""
-        self._bytes_in += len(message.payload)
-        self._items.append(message)
+        """Add one message."""
+        chunk = Chunk([(message.topic, message.payload)], message.received_ms, time.monotonic())
+        self.put_chunk(chunk, len(message.payload))
+
+    def put_chunk(self, chunk: Chunk, size: int) -> None:
+        """Add messages of `size` bytes together; the producer asks `wait_room` before it reads more."""
+        self._bytes_in += size
+        self._messages_in += len(chunk.messages)
+        self._items.append((chunk, size))
         if not self._arrived.is_set():
             self._arrived.set()
 
@@ -62,8 +78,7 @@ class Mailbox:
         return not self._full() or (self._emptied.wait(timeout_s) and not self._full())
 
     def _full(self) -> bool:
-        waiting = self._bytes_in - self._bytes_out
-        return len(self._items) >= self._limit_messages or waiting >= self._limit_bytes
+        return len(self) >= self._limit_messages or self._bytes_in - self._bytes_out >= self._limit_bytes
 
     def wake(self) -> None:
         """Let the consumer look up from `wait`: something else came for it."""
@@ -73,16 +88,18 @@ class Mailbox:
         """Wait until there is a message or the mailbox is closed; False when the time is over."""
         return self._arrived.wait(timeout_s)
 
-    def drain(self, most_messages: int, most_bytes: int) -> list[Message]:
-        """Take what is there, up to the limits, but at least one message when there is one."""
-        taken: list[Message] = []
-        size = 0
+    def drain(self, most_messages: int, most_bytes: int) -> list[Chunk]:
+        """Take whole chunks until a limit is reached, but at least one when there is one."""
+        taken: list[Chunk] = []
+        size = count = 0
         items = self._items
-        while items and len(taken) < most_messages and size < most_bytes:
-            message = items.popleft()
-            size += len(message.payload)
-            taken.append(message)
+        while items and count < most_messages and size < most_bytes:
+            chunk, chunk_size = items.popleft()
+            size += chunk_size
+            count += len(chunk.messages)
+            taken.append(chunk)
         self._bytes_out += size
+        self._messages_out += count
         if not items and not self._closed:
             self._arrived.clear()
             if items:  # one came between the two lines above

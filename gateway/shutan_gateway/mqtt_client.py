@@ -14,15 +14,19 @@ import socket
 import ssl
 import threading
 import time
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from shutan_gateway.mqtt_stream import Stream
 from shutan_wire import mqtt
 from shutan_wire.errors import WireError
 
-__all__ = ["Connack", "MqttClient", "Publish", "Suback"]
+if TYPE_CHECKING:
+    from shutan_gateway.mqtt_stream import Packet
 
-_READ_BYTES = 16_384  # small parts keep the packet decoder's own copying short
-_READS = 32  # parts per poll
+__all__ = ["Connack", "Messages", "MqttClient", "Suback"]
+
+_READ_BYTES = 262_144
+_READS = 4  # reads per poll
 _OUT_BYTES = 4_000_000  # what may wait to be sent
 
 
@@ -38,14 +42,14 @@ class Suback(NamedTuple):
     codes: list[int]
 
 
-class Publish(NamedTuple):
-    """A message."""
+class Messages(NamedTuple):
+    """(topic, payload) of all messages of a poll, in order, and how many bytes were read for them."""
 
-    topic: str
-    payload: bytes
+    items: list[tuple[str, bytes]]
+    size: int
 
 
-Event = Connack | Suback | Publish
+Event = Connack | Suback | Messages
 
 
 class MqttClient:
@@ -62,7 +66,7 @@ class MqttClient:
         except BaseException:
             self._socket.close()
             raise
-        self._decoder = mqtt.PacketDecoder(limit_bytes)
+        self._stream = Stream(limit_bytes)
         self._lock = threading.Lock()
         self._out = bytearray()
         self._wake_in, self._wake_out = socket.socketpair()
@@ -135,8 +139,11 @@ class MqttClient:
         return self._read() if read else []
 
     def _read(self) -> list[Event]:
+        """What the socket holds: answers of the broker first, then at most one Messages."""
         events: list[Event] = []
+        found: list[tuple[str, bytes]] = []
         acks = bytearray()
+        size = 0
         for _ in range(_READS):
             try:
                 data = self._socket.recv(_READ_BYTES)
@@ -146,31 +153,31 @@ class MqttClient:
                 raise ConnectionResetError("closed by the broker")
             self._heard_s = time.monotonic()
             self._asked_s = None
+            size += len(data)
             try:
-                self._take(data, events, acks)
+                messages, packets = self._stream.take(data, acks)
+                events += [event for event in map(self._answer, packets) if event is not None]
             except WireError as error:
                 raise ConnectionAbortedError(f"the broker sent a malformed packet: {error}") from error
-            if len(data) < _READ_BYTES:
+            found += messages
+            if len(data) < _READ_BYTES and not isinstance(self._socket, ssl.SSLSocket):
                 break
+        if found:
+            events.append(Messages(found, size))
         if acks:
             self.send(bytes(acks))
             self._flush()
         return events
 
-    def _take(self, data: bytes, events: list[Event], acks: bytearray) -> None:
-        self._decoder.feed(data)
-        for kind, flags, body in self._decoder.packets():
-            if kind == mqtt.PUBLISH:
-                topic, payload, qos, _, _, packet_id = mqtt.parse_publish(flags, body)
-                if qos == 1:
-                    acks += mqtt.puback(packet_id)
-                events.append(Publish(topic, payload))
-            elif kind == mqtt.PUBACK:
-                self._unconfirmed.discard(mqtt.parse_puback(body))
-            elif kind == mqtt.CONNACK:
-                events.append(Connack(mqtt.parse_connack(body)[1]))
-            elif kind == mqtt.SUBACK:
-                events.append(Suback(mqtt.parse_suback(body)[1]))
+    def _answer(self, packet: Packet) -> Event | None:
+        kind, body = packet
+        if kind == mqtt.PUBACK:
+            self._unconfirmed.discard(mqtt.parse_puback(body))
+        elif kind == mqtt.CONNACK:
+            return Connack(mqtt.parse_connack(body)[1])
+        elif kind == mqtt.SUBACK:
+            return Suback(mqtt.parse_suback(body)[1])
+        return None
 
     def _flush(self) -> None:
         with self._lock:

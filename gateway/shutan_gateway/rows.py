@@ -13,6 +13,7 @@ from shutan_gateway.decoder import Decoder, Shapes
 from shutan_gateway.errors import Refusal
 
 if TYPE_CHECKING:
+    from shutan_gateway.decode import Group
     from shutan_gateway.definition import Definition
     from shutan_gateway.shape import Layout
     from shutan_gateway.spool import SpoolRecord
@@ -60,7 +61,6 @@ class RowReader:
         """shapes: what the process has learned about payloads; shared, it is learned once."""
         self._state = state
         self._shapes = shapes or Shapes()
-        self._kept = self._shapes.kept
         self._decoder = Decoder(self._shapes)
         self._schemas: dict[int, tuple[str, str, str, Definition, list[Layout]]] = {}
         self._boots: dict[int, int | None] = {0: None}
@@ -71,15 +71,17 @@ class RowReader:
         An empty list is possible (a record that carries only protocol metrics): it counts as stored.
         Raises Refusal when the record cannot be decoded (its birth is not in the registry): it counts as dead.
         """
-        _, schema_id, session_id, number, received_ms, sub_ns, raw = record
+        schema = self._schemas.get(record.schema_id) or self._load_schema(record.schema_id)
+        return self.rows_of(record, self._decoder.decode(schema[3], record.raw, record.received_ms, schema[4]).groups)
+
+    def rows_of(self, record: SpoolRecord, groups: list[Group]) -> list[Row]:
+        """All rows of a record whose samples are known already. Raises Refusal as `rows` does."""
+        _, schema_id, session_id, number, received_ms, sub_ns, _ = record
         schema = self._schemas.get(schema_id)
         if schema is None:
             schema = self._load_schema(schema_id)
-        site, node, device, definition, recent = schema
+        site, node, device = schema[:3]
         boot = self._boots[session_id] if session_id in self._boots else self._load_boot(session_id)
-        groups = self._kept.get(definition, received_ms, raw)
-        if groups is None:
-            groups = self._decoder.decode(definition, raw, received_ms, recent).groups
         return [
             Row(
                 family,

@@ -42,6 +42,10 @@ class Watermark:
         index = bisect_right(self._first, number) - 1
         return index >= 0 and number <= self._last[index]
 
+    def is_next(self, number: int) -> bool:
+        """Whether `number` only moves the contiguous part on by one; then `upto` may be set to it."""
+        return number == self.upto + 1 and not self._first and number <= NUMBER_MAX
+
     def room(self, number: int) -> bool:
         """Whether `number` can be added without more than `max_intervals` intervals."""
         return len(self._first) < self._max_intervals or number == self.upto + 1

@@ -2,7 +2,7 @@
 
 A clock that stepped back makes a node measure the same milliseconds twice. The series key is (device, metric, time), so
 the later record gets digits below the millisecond, decided once at intake and stored with the record. The window holds
-the newest `size` times of one device, in 24 bytes each.
+the newest `size` times of one device and some older ones, in 24 bytes each.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     from shutan_gateway.decode import Group
 
-__all__ = ["Verdict", "Window"]
+__all__ = ["Verdict", "Window", "Windows"]
 
 SUB_NS_MAX = 999_999
+_NAMES_KNOWN = 10_000
 
 
 class Verdict(NamedTuple):
@@ -35,12 +36,21 @@ class _Names:
     def __init__(self) -> None:
         self._numbers: dict[tuple[str, ...], int] = {}
         self._sets: list[frozenset[str]] = []
+        # By identity, since a tuple works out its hash each time; the tuple itself is kept, so its id stays taken.
+        self._known: dict[int, tuple[tuple[str, ...], int]] = {}
 
     def number(self, names: tuple[str, ...]) -> int:
+        known = self._known.get(id(names))
+        return self._learn(names) if known is None else known[1]
+
+    def _learn(self, names: tuple[str, ...]) -> int:
         found = self._numbers.get(names)
         if found is None:
             found = self._numbers[names] = len(self._sets)
             self._sets.append(frozenset(names))
+        if len(self._known) >= _NAMES_KNOWN:
+            self._known.clear()
+        self._known[id(names)] = (names, found)
         return found
 
     def overlap(self, one: int, other: int) -> bool:
@@ -53,31 +63,51 @@ _NAMES = _Names()
 class Window:
     """Recent sample times of one device."""
 
-    __slots__ = ("_digits", "_hashes", "_names", "_size", "_times")
+    __slots__ = ("_digits", "_hashes", "_most", "_names", "_size", "_times")
 
     def __init__(self, size: int) -> None:
         self._size = size
+        self._most = size + size // 16
         self._times = array("q")  # ascending
         self._digits = array("I")
         self._names = array("I")
         self._hashes = array("q")
 
+    def goes_on(self, groups: Sequence[Group]) -> bool:
+        """The normal case: every time is later than all known ones, so nothing is repeated and nothing conflicts.
+
+        True: the window remembers the samples; False: nothing was done, `judge` must decide.
+        """
+        times = self._times
+        newest = times[-1] if times else -1
+        for group in groups:
+            if group[1] <= newest:
+                return False
+        if len(groups) > 1:
+            groups = sorted(groups, key=_time_of)
+        for family, t_ms, names, values, qualities in groups:
+            times.append(t_ms)
+            self._digits.append(0)
+            self._names.append(_NAMES.number(names))
+            self._hashes.append(hash((family, values, qualities)))
+        if len(times) > self._most:
+            self._trim()
+        return True
+
     def judge(self, groups: Sequence[Group]) -> Verdict:
         """Digits for a record with these samples; the window remembers them."""
+        if groups and self.goes_on(groups):
+            return Verdict(0, repeat=False, conflict=False)
         items = [
             (t_ms, _NAMES.number(metrics), hash((family, values, qualities)))
             for family, t_ms, metrics, values, qualities in groups
         ]
-        times = self._times
-        if len(items) == 1 and (not times or items[0][0] > times[-1]):  # the normal case: time goes on
-            self._insert(len(times), *items[0], 0)
-            return Verdict(0, repeat=False, conflict=False)
         known = [self._find(*item) for item in items]
         if items and all(digit is not None for digit, _ in known):
             return Verdict(max(digit or 0 for digit, _ in known), repeat=True, conflict=False)
         sub_ns = min(max((after for _, after in known), default=0), SUB_NS_MAX)
         for item in items:
-            self._insert(bisect_right(times, item[0]), *item, sub_ns)
+            self._insert(bisect_right(self._times, item[0]), *item, sub_ns)
         return Verdict(sub_ns, repeat=False, conflict=sub_ns > 0)
 
     def _find(self, t_ms: int, names: int, content: int) -> tuple[int | None, int]:
@@ -97,6 +127,36 @@ class Window:
         self._digits.insert(index, digits)
         self._names.insert(index, names)
         self._hashes.insert(index, content)
-        if len(self._times) > self._size:
-            for column in (self._times, self._digits, self._names, self._hashes):
-                del column[0]
+        if len(self._times) > self._most:
+            self._trim()
+
+    def _trim(self) -> None:
+        """Forget the oldest, some at once: moving what stays costs more than forgetting one."""
+        surplus = len(self._times) - self._size
+        for column in (self._times, self._digits, self._names, self._hashes):
+            del column[:surplus]
+
+
+def _time_of(group: Group) -> int:
+    return group[1]
+
+
+class Windows:
+    """The windows of all devices; when there are too many they start again empty, which `cleared` counts."""
+
+    def __init__(self, size: int, most: int) -> None:
+        self._size = size
+        self._most = most
+        self._windows: dict[tuple[str, str, str], Window] = {}
+        self.cleared = 0
+
+    def of(self, site: str, node: str, device: str) -> Window:
+        """The window of a device."""
+        key = (site, node, device)
+        window = self._windows.get(key)
+        if window is None:
+            if len(self._windows) >= self._most:
+                self._windows.clear()
+                self.cleared += 1
+            window = self._windows[key] = Window(self._size)
+        return window

@@ -2,7 +2,7 @@
 
 import threading
 
-from shutan_gateway.mailbox import Mailbox, Message
+from shutan_gateway.mailbox import Chunk, Mailbox, Message
 
 
 def message(number: int, size: int = 10) -> Message:
@@ -18,6 +18,16 @@ def test_messages_come_out_in_order_and_in_parts() -> None:
     assert [m.received_ms for m in box.drain(100, 0)] == []
     assert [m.received_ms for m in box.drain(100, 1)] == [7]
     assert len(box) == 2
+
+
+def test_what_one_read_brought_stays_together() -> None:
+    box = Mailbox(100, 10_000)
+    for start in (0, 5, 10):
+        box.put_chunk(Chunk([("t", bytes([start + step])) for step in range(5)], start, 0.0), 50)
+    assert len(box) == 15
+    assert [chunk.received_ms for chunk in box.drain(6, 10_000)] == [0, 5]
+    assert [payload[0] for _, payload in box.drain(1, 10_000)[0].messages] == [10, 11, 12, 13, 14]
+    assert len(box) == 0
 
 
 def test_full_by_messages_or_by_bytes_stops_the_producer() -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+import time
 from pathlib import Path
 
 from shutan_gateway.config import IntakeSection
@@ -9,7 +10,7 @@ from shutan_gateway.counters import Counters
 from shutan_gateway.decoder import Shapes
 from shutan_gateway.disk import Disk
 from shutan_gateway.intake import Intake, Parts
-from shutan_gateway.mailbox import Mailbox, Message
+from shutan_gateway.mailbox import Chunk, Mailbox
 from shutan_gateway.offers import Offers
 from shutan_gateway.recovery import durable_position
 from shutan_gateway.rows import Row, RowReader
@@ -95,7 +96,7 @@ class Life:
         assert self.intake.recover()
 
     def take(self, packets: list[Packet]) -> bool:
-        return self.intake.tick([Message(topic, payload, T0_MS) for topic, payload in packets])
+        return self.intake.tick([Chunk(list(packets), T0_MS, time.monotonic())])
 
     def die(self, number: int) -> Path:
         """The folder as a killed process leaves it, as a copy."""

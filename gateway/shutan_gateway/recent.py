@@ -1,0 +1,102 @@
+"""Samples of the spool's newest groups in memory: a delivery that keeps up neither reads nor decodes them again.
+
+Bounded by bytes of payload, and given up as soon as every delivery is past them. A delivery that is behind reads the
+spool's files until it has caught up.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shutan_gateway.decode import Group
+    from shutan_gateway.spool import Position, SpoolRecord
+
+__all__ = ["Recent", "Taken"]
+
+_MOST_BYTES = 6_000_000  # of payloads; their samples take about twice as much
+
+
+class Taken(NamedTuple):
+    """Records with their samples, the position behind the last, when the first of them became durable (monotonic s)."""
+
+    records: list[SpoolRecord]
+    samples: list[list[Group]]
+    end: Position
+    durable_s: float
+
+
+class _Group(NamedTuple):
+    """One group of the spool."""
+
+    start: int
+    taken: Taken
+    size: int
+
+
+class Recent:
+    """One thread puts (intake), deliveries take."""
+
+    def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
+        self._most = most_bytes
+        self._lock = threading.Lock()
+        self._places: dict[str, int] = {}
+        self._order: deque[_Group] = deque()
+        self._groups: dict[int, _Group] = {}  # by the ordinal of the first record
+        self._size = 0
+
+    def put(
+        self,
+        start: int,
+        end: Position,
+        records: Sequence[SpoolRecord],
+        samples: Sequence[list[Group]],
+        durable_s: float,
+    ) -> None:
+        """A group that has just become durable; `start` is the ordinal of its first record."""
+        size = sum([len(record.raw) for record in records])
+        with self._lock:
+            if not self._places or size > self._most:
+                return
+            group = _Group(start, Taken(list(records), list(samples), end, durable_s), size)
+            self._order.append(group)
+            self._groups[start] = group
+            self._size += size
+            while self._size > self._most:
+                self._forget()
+
+    def after(self, position: Position, max_bytes: int) -> Taken | None:
+        """Groups from `position` on, about `max_bytes` of payload; None when the first of them is not here."""
+        group = self._groups.get(position.ordinal)
+        if group is None:
+            return None
+        records, samples, end, durable_s = group.taken
+        size = group.size
+        following = self._groups.get(end.ordinal)
+        if following is None or size >= max_bytes:
+            return group.taken
+        records, samples = list(records), list(samples)
+        while following is not None and size < max_bytes:
+            records += following.taken.records
+            samples += following.taken.samples
+            end = following.taken.end
+            size += following.size
+            following = self._groups.get(end.ordinal)
+        return Taken(records, samples, end, durable_s)
+
+    def passed(self, reader: str, ordinal: int) -> None:
+        """A delivery needs nothing before this ordinal; the first call makes it known."""
+        with self._lock:
+            self._places[reader] = ordinal
+            lowest = min(self._places.values())
+            while self._order and self._order[0].taken.end.ordinal <= lowest:
+                self._forget()
+
+    def _forget(self) -> None:
+        group = self._order.popleft()
+        self._size -= group.size
+        del self._groups[group.start]
