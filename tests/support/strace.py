@@ -1,7 +1,6 @@
 """System calls of a running program made to fail or to come late, by strace."""
 
 import contextlib
-import signal
 import subprocess
 from collections.abc import Generator
 from pathlib import Path
@@ -22,7 +21,7 @@ def injected(pid: int, calls: str, what: str, folder: Path) -> Generator[None]:
             wait_until(lambda: _attached(process, folder / "strace.err"), 30, "strace is attached")
             yield
         finally:
-            process.send_signal(signal.SIGINT)  # it lets the program go
+            process.terminate()  # it lets the program go
             process.wait(30)
 
 
