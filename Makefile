@@ -1,7 +1,7 @@
 # Every command sets up what it needs: Python's side in .venv, interpreters and servers in .tools; the system stays as it is.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo check lint types layers house test faults promises bench lock clean
+.PHONY: help setup demo check lint types layers house test faults promises bench lock clean dashboards
 
 PYTHON := .venv/bin/python
 
@@ -44,6 +44,10 @@ promises: setup ## docs/promises.md from the matrix and results/
 
 bench: setup ## throughput and memory figures, e.g. make bench ARGS="--json"
 	@$(PYTHON) -m bench $(ARGS)
+
+dashboards: setup ## write Grafana's dashboards and the alert rules
+	@$(PYTHON) scripts/dashboards.py
+	@$(PYTHON) scripts/alerts.py
 
 lock: ## renew the lock files, e.g. make lock ARGS="-U"
 	scripts/lock $(ARGS)
