@@ -11,9 +11,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from shutan_gateway.adapters.readings import Adapter
+    from shutan_gateway.config import GatewayConfig
     from shutan_gateway.config.adapters import AdapterConfig
+    from shutan_gateway.sources import Source, SourceTools
 
-__all__ = ["KINDS", "open_adapter"]
+__all__ = ["KINDS", "create", "open_adapter"]
+
+
+def create(config: GatewayConfig, tools: SourceTools) -> Source:
+    """The source of all `[[adapter]]` tables. Raises StartError or ConfigError."""
+    from shutan_gateway.adapters.source import AdapterSource  # noqa: PLC0415 - paho comes with it
+
+    return AdapterSource(config, tools)
 
 
 def open_adapter(settings: AdapterConfig, notes: Mapping[str, str]) -> Adapter:

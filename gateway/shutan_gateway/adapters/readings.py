@@ -120,6 +120,8 @@ def target_for(metric: str, unit: str | None = None, scale: Fraction | None = No
     unit: as the device has it; scale: an exact factor instead; counter: an own name is a register, kept as an integer.
     """
     known = catalogue.by_name(metric)
+    if known is None and unit is not None:
+        raise ValueError(f"no unit (use scale), or a metric of the catalogue, which {metric} is not")
     if known is None:
         factor = Scale(scale) if scale is not None else Scale()
         return Target(own_name(metric), dt.INT64 if counter else dt.DOUBLE, "register" if counter else "gauge", factor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shutan_gateway.config.adapters import AdapterConfig  # noqa: TC001 - pydantic reads the annotation when the class is made
 from shutan_gateway.config.fields import Section
 from shutan_gateway.config.sections import GatewaySection, HttpSection, IntakeSection, MqttSection, SpoolSection
 from shutan_gateway.config.serial import SerialBus  # noqa: TC001 - pydantic reads the annotation when the class is made
@@ -22,3 +23,4 @@ class GatewayConfig(Section):
     http: HttpSection = HttpSection()
     serial: tuple[SerialBus, ...] = ()
     command: tuple[CommandRule, ...] = ()
+    adapter: tuple[AdapterConfig, ...] = ()

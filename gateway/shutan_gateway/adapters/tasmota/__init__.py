@@ -5,6 +5,7 @@ Source of the facts: tasmota.github.io/docs, pages MQTT, Commands, JSON status r
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from shutan_gateway.adapters.base import AdapterBase
@@ -12,6 +13,7 @@ from shutan_gateway.adapters.json_text import parse_object, parse_text
 from shutan_gateway.adapters.readings import DeviceSample, Inbound, Reading, Target, flatten, own, read_as, target_for
 from shutan_gateway.adapters.topics import Pattern
 from shutan_gateway.errors import Refusal
+from shutan_wire import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -151,16 +153,16 @@ class Tasmota(AdapterBase):
 
 
 def _phase(metric: str, unit: str | None, index: int) -> Target | None:
-    """Target of one phase of a list; None when the catalogue has no such phase."""
+    """Target of one phase of a list; None for a fourth one."""
     if index >= len(_PHASES):
         return None
+    if metric == "power_factor":
+        return target_for(f"power_factor_{_PHASES[index]}")
     stem, _, last = metric.rpartition("_")
-    stem = stem.removesuffix("_l1")
-    name = f"{stem}_{_PHASES[index]}_{last}" if metric != "power_factor" else f"power_factor_{_PHASES[index]}"
-    try:
-        return target_for(name, unit)
-    except ValueError:
-        return None
+    name = f"{stem.removesuffix('_l1')}_{_PHASES[index]}_{last}"
+    if catalogue.by_name(name) is None:  # exported and reactive energy of one phase: registers all the same
+        return target_for(name, scale=Fraction(1000), counter=True)
+    return target_for(name, unit)
 
 
 def create(settings: AdapterConfig, _notes: Mapping[str, str]) -> Tasmota:

@@ -1,0 +1,220 @@
+"""From a message to offers and back to its acknowledgement: reading, register repair, waiting for the spool, commit.
+
+One thread does all of this (source.py); only `settled` is called by the gateway's intake thread. Bounded: the link
+stops reading when `busy` says so, and the broker sends no more than its limit of unacknowledged messages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import traceback
+from collections import deque
+from typing import TYPE_CHECKING
+
+from shutan_gateway.adapters.exact import whole
+from shutan_gateway.adapters.memory import SEEN_MAX, Memory, Place, Settled
+from shutan_gateway.adapters.registers import Register, advance
+from shutan_gateway.counters import Key
+from shutan_gateway.errors import Refusal, StateUnavailable
+from shutan_gateway.offers import Offer, sample
+from shutan_wire import datatypes as dt
+from shutan_wire import quality
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from shutan_gateway.adapters.readings import Adapter, DeviceSample, Inbound, Reading
+    from shutan_gateway.sources import SourceTools
+    from shutan_wire.model import Metric
+
+__all__ = ["AdapterIntake", "Delivery"]
+
+log = logging.getLogger("shutan.adapters")
+
+_WAITING_MAX = 1_000  # messages whose samples are not durable yet
+_REGISTERS_MAX = 20_000
+
+
+class Delivery:
+    """One message on its way: what it changes, how many offers are open, how to acknowledge it (None = QoS 0)."""
+
+    __slots__ = ("acknowledge", "digest", "done", "left", "notes", "registers")
+
+    def __init__(self, digest: bytes, acknowledge: Callable[[], None] | None) -> None:
+        self.digest = digest
+        self.acknowledge = acknowledge
+        self.left = 0
+        self.done = False  # committed here
+        self.registers: list[tuple[Place, Register]] = []
+        self.notes: list[tuple[str, str, str | None]] = []
+
+
+class AdapterIntake:
+    """All adapters of one gateway behind their link."""
+
+    def __init__(
+        self, adapters: Sequence[Adapter], memory: Memory, tools: SourceTools, wake: Callable[[], None]
+    ) -> None:
+        self.adapters = adapters
+        self._memory = memory
+        self._tools = tools
+        self._wake = wake
+        self._registers = memory.registers()
+        self._offers: deque[Offer] = deque()  # not taken by the gateway yet
+        self._open: dict[int, Delivery] = {}  # by identity, in order of arrival
+        self._settled: deque[Delivery] = deque()  # filled by the gateway's intake thread
+        self._last: deque[Delivery] = deque(maxlen=SEEN_MAX)  # committed and acknowledged
+        self._again: list[Delivery] = []  # what a broker may send again in this session
+        for digest in memory.seen():
+            known = Delivery(digest, None)
+            known.done = True
+            self._last.append(known)
+        self.trouble: str | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether no further message should be read now."""
+        return len(self._open) >= _WAITING_MAX or (bool(self._offers) and len(self._open) >= _WAITING_MAX // 2)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits."""
+        return not self._open
+
+    def new_session(self) -> None:
+        """The broker may now send again what it has no acknowledgement for, whatever we sent."""
+        self._again = [*self._last, *self._open.values()]
+        for delivery in self._open.values():
+            delivery.acknowledge = None
+
+    def take(self, message: Inbound, *, again: bool, acknowledge: Callable[[], None] | None) -> None:
+        """One message of the broker. again: it says that it sent this before (DUP); acknowledge None: QoS 0."""
+        digest = hashlib.sha256(message.topic.encode() + b"\0" + message.payload).digest() if acknowledge else b""
+        if again and acknowledge is not None and self._known(digest, acknowledge):
+            self._tools.counters.inc("shutan_adapter_repeats_total")
+            return
+        delivery = Delivery(digest, acknowledge)
+        self._open[id(delivery)] = delivery
+        adapter = next((one for one in self.adapters if one.claims(message.topic)), None)
+        label = "none" if adapter is None else adapter.name
+        self._tools.counters.inc("shutan_adapter_messages_total", adapter=label)
+        offers: list[Offer] = []
+        if adapter is not None:
+            offers = self._read(adapter, message, delivery)
+        delivery.left = len(offers)
+        if offers:
+            self._offers.extend(offers)
+        else:
+            self._settled.append(delivery)
+
+    def _known(self, digest: bytes, acknowledge: Callable[[], None]) -> bool:
+        """A message sent again: settled already (acknowledge it) or still on its way (its new number counts)."""
+        for index, delivery in enumerate(self._again):
+            if delivery.digest == digest:
+                del self._again[index]
+                if delivery.done:
+                    acknowledge()
+                else:
+                    delivery.acknowledge = acknowledge
+                return True
+        return False
+
+    def _read(self, adapter: Adapter, message: Inbound, delivery: Delivery) -> list[Offer]:
+        try:
+            samples = adapter.read(message)
+        except Refusal as refusal:
+            self._refuse(adapter, message, refusal.reason, refusal.detail)
+            samples = []
+        except Exception as error:  # noqa: BLE001 - one message of a stranger must not stop all others: logged, counted, kept
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
+            log.warning("adapter %s failed at %s: %r; the message is in the quarantine", adapter.name, where, error)
+            self._refuse(adapter, message, "adapter_failed", f"{where}: {error!r}")
+            samples = []
+        delivery.notes = [(adapter.name, note.key, note.text) for note in adapter.notes()]
+        return [self._offer(adapter, message, one, delivery) for one in samples]
+
+    def _refuse(self, adapter: Adapter, message: Inbound, reason: str, detail: str) -> None:
+        # Both at one moment: received = duplicates + rejected + accepted.
+        rejected = Key("shutan_rejected_total", (("reason", reason),))
+        self._tools.counters.add_many([(Key("shutan_received_total"), 1), (rejected, 1)])
+        self._tools.quarantine.keep(
+            f"adapter/{adapter.name}",
+            reason,
+            detail,
+            message.payload,
+            topic=message.topic,
+            received_ms=message.received_ms,
+        )
+
+    def _offer(self, adapter: Adapter, message: Inbound, found: DeviceSample, delivery: Delivery) -> Offer:
+        t_ms = message.received_ms if found.t_ms is None else found.t_ms
+        # A retained value without a time of its own is older than its arrival by nobody knows how much.
+        code = quality.STALE if message.retained and found.t_ms is None else quality.GOOD
+        metrics: list[Metric] = []
+        for reading in found.readings:
+            if reading.register is not None:
+                place = Place(adapter.site, found.node, found.device, reading.name)
+                metrics += self._register(place, reading, t_ms, code, delivery)
+            else:
+                now = quality.BAD if reading.value is None else code
+                metrics.append(sample(reading.name, reading.datatype, reading.value, t_ms, now))
+
+        def settled() -> None:
+            delivery.left -= 1  # by one thread only: the gateway's intake
+            if delivery.left == 0:
+                self._settled.append(delivery)
+                self._wake()
+
+        return Offer(adapter.site, found.node, found.device, tuple(metrics), message.received_ms, settled)
+
+    def _register(self, place: Place, reading: Reading, t_ms: int, code: int, delivery: Delivery) -> list[Metric]:
+        raw = reading.register
+        assert raw is not None  # noqa: S101 - the caller looked
+        shown = sample(f"{place.metric}_raw", reading.datatype, whole(raw), t_ms, code)
+        known = self._registers.get(place)
+        if known is None and len(self._registers) >= _REGISTERS_MAX:
+            self._tools.counters.inc("shutan_faults_total", kind="too_many_registers")
+            return [sample(place.metric, reading.datatype, whole(raw), t_ms, code), shown]
+        step = advance(known, raw, t_ms)
+        if step.register is not known:
+            self._registers[place] = step.register
+            delivery.registers.append((place, step.register))
+        metrics = [sample(place.metric, reading.datatype, whole(step.repaired), t_ms, code), shown]
+        if step.event and known is not None:
+            text = f"{step.event}: {whole(known.raw)} -> {whole(raw)}, goes on at {whole(step.repaired)}"
+            log.warning("%s/%s/%s %s: %s", *place, text)
+            self._tools.counters.inc("shutan_adapter_register_events_total", kind=step.event)
+            metrics.append(sample(f"{place.metric}_event", dt.STRING, text, t_ms))
+        return metrics
+
+    def work(self) -> None:
+        """Hand over what the gateway has room for; commit and acknowledge what is durable."""
+        while self._offers and self._tools.offers.put(self._offers[0], 0):
+            self._offers.popleft()
+        ready = list(self._settled)
+        if ready:
+            self._commit(ready)
+        self._tools.counters.set("shutan_adapter_waiting_messages", len(self._open))
+
+    def _commit(self, ready: list[Delivery]) -> None:
+        try:
+            self._memory.commit([Settled(one.digest, tuple(one.registers), tuple(one.notes)) for one in ready])
+        except StateUnavailable as error:
+            self._tools.counters.inc("shutan_state_errors_total")
+            if self.trouble is None:
+                log.warning("nothing is acknowledged to devices now: %s", error)
+            self.trouble = str(error)
+            return
+        if self.trouble is not None:
+            log.info("messages of devices are acknowledged again")
+            self.trouble = None
+        for delivery in ready:
+            self._settled.popleft()
+            del self._open[id(delivery)]
+            delivery.done = True
+            if delivery.digest:
+                self._last.append(delivery)
+            if delivery.acknowledge is not None:
+                delivery.acknowledge()

@@ -1,0 +1,137 @@
+"""What adapters must know again after a restart: registers, announcements, messages that were settled last.
+
+The order for each message is fixed, and any kill between two steps is harmless:
+
+1. its samples become durable in the spool;
+2. one transaction here: its registers, its notes, its digest;
+3. it is acknowledged to the broker.
+
+Killed before 1: the message comes again and meets the registers from before it. Killed between 1 and 2: the same, so
+the same contents are computed again; with a device time the record is an exact repeat, without one the same contents
+stand a second time, later. Killed between 2 and 3: it comes again marked as a repeat and its digest is known. So no
+energy is lost and none counts twice. The other order (2 before 1) could move an offset for a sample never stored.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from shutan_gateway.adapters.registers import Register, from_text, to_text
+from shutan_gateway.errors import StartError, StateUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+__all__ = ["SEEN_MAX", "Memory", "Place", "Settled"]
+
+SEEN_MAX = 64  # a broker has at most 20 unacknowledged messages on the way to a client (mosquitto's default)
+_VERSION = 1
+_TABLES = """
+CREATE TABLE register (
+    site TEXT NOT NULL, node TEXT NOT NULL, device TEXT NOT NULL, metric TEXT NOT NULL, state TEXT NOT NULL,
+    PRIMARY KEY (site, node, device, metric)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE note (
+    adapter TEXT NOT NULL, key TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (adapter, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE seen (number INTEGER PRIMARY KEY, digest BLOB NOT NULL) STRICT;
+"""
+
+
+class Place(NamedTuple):
+    """Which register."""
+
+    site: str
+    node: str
+    device: str
+    metric: str
+
+
+class Settled(NamedTuple):
+    """What one message changed. notes: (adapter, key, text or None to forget)."""
+
+    digest: bytes
+    registers: tuple[tuple[Place, Register], ...]
+    notes: tuple[tuple[str, str, str | None], ...]
+
+
+class Memory:
+    """`data_dir/adapters.sqlite`; for the thread of the adapters only."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    @classmethod
+    def open(cls, path: Path) -> Memory:
+        """Open or create the file. Raises StartError when it cannot be used."""
+        connection: sqlite3.Connection | None = None
+        try:
+            connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=5.0)
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+            if version == 0:
+                connection.executescript(f"BEGIN;{_TABLES}PRAGMA user_version={_VERSION};COMMIT;")
+                version = _VERSION
+        except sqlite3.Error as error:
+            if connection is not None:
+                connection.close()
+            raise StartError(f"{path}: {error}; give the folder space and rights, or restore the file") from error
+        if version != _VERSION:
+            connection.close()
+            raise StartError(f"{path}: version {version}, this program reads {_VERSION}; use the program that wrote it")
+        return cls(connection)
+
+    def registers(self) -> dict[Place, Register]:
+        """All registers. Raises StartError when the file is damaged: to forget an offset would lose energy."""
+        found: dict[Place, Register] = {}
+        try:
+            for *place, text in self._connection.execute("SELECT site, node, device, metric, state FROM register"):
+                found[Place(*cast("list[str]", place))] = from_text(cast("str", text))
+        except (sqlite3.Error, ValueError, TypeError, KeyError) as error:
+            raise StartError(f"adapters.sqlite: a register cannot be read ({error}); restore the file") from error
+        return found
+
+    def notes(self, adapter: str) -> dict[str, str]:
+        """Notes of one adapter."""
+        rows = self._connection.execute("SELECT key, text FROM note WHERE adapter = ?", (adapter,))
+        return dict(cast("list[tuple[str, str]]", rows.fetchall()))
+
+    def seen(self) -> list[bytes]:
+        """Digests of the messages settled last, oldest first."""
+        rows = self._connection.execute("SELECT digest FROM seen ORDER BY number")
+        return [cast("bytes", digest) for (digest,) in rows]
+
+    def commit(self, settled: Iterable[Settled]) -> None:
+        """Keep what these messages changed, in one transaction. Raises StateUnavailable; then nothing changed."""
+        registers: dict[Place, Register] = {}
+        notes: dict[tuple[str, str], str | None] = {}
+        digests: list[tuple[bytes]] = []
+        for one in settled:
+            registers.update(one.registers)
+            notes.update({(adapter, key): text for adapter, key, text in one.notes})
+            if one.digest:
+                digests.append((one.digest,))
+        rows = [(*place, to_text(register)) for place, register in registers.items()]
+        kept = [(adapter, key, text) for (adapter, key), text in notes.items() if text is not None]
+        gone = [pair for pair, text in notes.items() if text is None]
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany("INSERT OR REPLACE INTO register VALUES (?, ?, ?, ?, ?)", rows)
+            connection.executemany("INSERT OR REPLACE INTO note VALUES (?, ?, ?)", kept)
+            connection.executemany("DELETE FROM note WHERE adapter = ? AND key = ?", gone)
+            connection.executemany("INSERT INTO seen (digest) VALUES (?)", digests)
+            connection.execute("DELETE FROM seen WHERE number <= (SELECT max(number) FROM seen) - ?", (SEEN_MAX,))
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise StateUnavailable(f"adapters.sqlite: {error}") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
