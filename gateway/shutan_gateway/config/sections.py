@@ -17,11 +17,15 @@ class GatewaySection(Section):
 
 
 class TlsSection(Section):
-    """`[mqtt.tls]`: ca_file alone checks the broker; cert_file and key_file identify this gateway to it."""
+    """`[mqtt.tls]`: ca_file alone checks the broker; cert_file and key_file identify this gateway to it.
+
+    crl_file: revocation list of the CA; a broker whose certificate is on it is refused. Files may be replaced any time.
+    """
 
     ca_file: ExistingFile
     cert_file: ExistingFile | None = None
     key_file: ExistingFile | None = None
+    crl_file: ExistingFile | None = None
 
 
 class MqttSection(Section):
@@ -52,10 +56,14 @@ class IntakeSection(Section):
 
 
 class SpoolSection(Section):
-    """`[spool]`: at max_bytes the gateway stops acknowledging; the nodes keep their records."""
+    """`[spool]`: at max_bytes of undelivered records the gateway stops acknowledging; the nodes keep their records.
+
+    keep_days: how long delivered records stay for a replay; sooner gone when their room is needed, oldest first.
+    """
 
     segment_bytes: int = Field(default=16 * 2**20, ge=2**16, le=2**30)
     max_bytes: int = Field(default=2 * 2**30, ge=2**18)
+    keep_days: float = Field(default=7.0, ge=0, le=3650)
 
 
 class HttpSection(Section):
