@@ -1,7 +1,7 @@
 """From when until when a certificate is valid, read out of its DER without any library for cryptography.
 
-Only the path to `validity` is walked (RFC 5280, 4.1): Certificate, tbsCertificate, version, serial, algorithm, issuer, validity.
-Whether a certificate is trusted is for TLS to say; this is for warnings long before it refuses.
+Only the path to `validity` is walked (RFC 5280, 4.1): Certificate, tbsCertificate; behind version, serial, algorithm
+and issuer. Whether a certificate is trusted is for TLS to say; this is for warnings long before it refuses.
 """
 
 from __future__ import annotations

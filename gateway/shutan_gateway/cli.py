@@ -40,6 +40,7 @@ COMMANDS: dict[str, _Listed] = {
     "gateway": _Listed("Run the gateway service: MQTT in, spool, series stores out."),
     "check": _Listed("Check a gateway configuration and say every mistake in it."),
     "service": _Listed("Install the gateway as a service; its state."),
+    "doctor": _Listed("Say what is wrong with this installation, and what to do."),
     "broker": _Listed("Write the MQTT broker's configuration: TLS, accounts, limits."),
     "reload": _Listed("Let the running gateway take over its changed configuration."),
     "command": _Listed("Write to a node or device, within the allow table; the audit record."),

@@ -5,7 +5,7 @@ Intake writes the few numbers where it has them at hand; a reader copies them wh
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, NotRequired, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,13 +28,17 @@ class DeviceFacts(TypedDict):
 
 
 class NodeFacts(TypedDict):
-    """A node; source "sparkplug", or "offered" for wired meters and adapters, which have no session of their own."""
+    """A node; source "sparkplug", or "offered" for wired meters and adapters, which have no session.
+
+    faults: protocol faults seen, by kind; left out where there are none.
+    """
 
     site: str
     node: str
     source: str
     online: bool
     devices: list[DeviceFacts]
+    faults: NotRequired[dict[str, int]]
 
 
 class _Attached(NamedTuple):

@@ -1,0 +1,56 @@
+"""`shutan doctor`: what is wrong with this installation, and what to do."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["app"]
+
+app = typer.Typer(add_completion=False, help="Say what is wrong with this installation, and what to do.")
+
+_CONFIG = Path("/etc/shutan/gateway.toml")
+_SIGN = {"error": "✗", "warning": "!", "info": "·"}
+
+
+class Language(StrEnum):
+    """Languages of the findings."""
+
+    EN = "en"
+    ZH = "zh"
+
+
+@app.command()
+def doctor(
+    *,
+    config: Annotated[Path, typer.Option("--config", "-c", help="Configuration (TOML).")] = _CONFIG,
+    silent: Annotated[
+        float, typer.Option(help="Minutes without a sample after which a device counts as silent.", min=0.1)
+    ] = 15.0,
+    language: Annotated[Language, typer.Option("--language", "-l", help="Language of the findings.")] = Language.EN,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, both languages in it.")] = False,
+) -> None:
+    """Check broker, TLS, disk, clock, stores, spool, nodes and meters, beside a running gateway or without one.
+
+    Exit code 0: nothing needs a person; 1: findings.
+    """
+    from shutan_gateway.doctor.checks_gateway import Limits  # noqa: PLC0415 - `shutan --help` loads nothing
+    from shutan_gateway.doctor.run import examine_file  # noqa: PLC0415 - see above
+
+    report = examine_file(config, Limits(silent_s=60 * silent))
+    if as_json:
+        findings = [finding.as_dict() for finding in report.findings]
+        body = {"sound": report.sound, "gateway_running": report.running, "findings": findings}
+        typer.echo(json.dumps(body, ensure_ascii=False, indent=2, default=str))
+    else:
+        for finding in report.findings:
+            typer.echo(f"{_SIGN[finding.severity]} {finding.what(language.value)}")
+            typer.echo(f"    {finding.remedy(language.value)}")
+        if report.sound:
+            typer.echo("一切正常" if language is Language.ZH else "all is well")
+    if not report.sound:
+        raise typer.Exit(1)
