@@ -28,6 +28,7 @@ from shutan_gateway.offers import Offers
 from shutan_gateway.quarantine import FOLDER as QUARANTINE
 from shutan_gateway.quarantine import Quarantine
 from shutan_gateway.recovery import durable_position
+from shutan_gateway.retention import Retention
 from shutan_gateway.rows import RowReader
 from shutan_gateway.sources import SOURCES, SourceTools, open_sources
 from shutan_gateway.spool import Spool
@@ -89,6 +90,7 @@ class Service:
                 max_bytes=config.spool.max_bytes,
                 counters=self.counters,
                 durable=durable_position(self._state),
+                retention=Retention(config.spool.keep_days * 86_400),
             )
             opened.callback(self._spool.close)
             self.quarantine = Quarantine(folder / QUARANTINE, self.counters)

@@ -11,14 +11,14 @@ import contextlib
 import errno
 import threading
 import time
-from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 from shutan_gateway import segment as layout
 from shutan_gateway.disk import Disk
 from shutan_gateway.errors import SpoolFull, SpoolWriteError
+from shutan_gateway.retention import Retention
 from shutan_gateway.segment import FIRST_GROUP, Header, SpoolRecord
-from shutan_gateway.spool_open import Segment, Tail, open_segments
+from shutan_gateway.spool_open import ORIGIN, Position, Segment, Tail, open_segments, segment_of, start_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,23 +32,8 @@ DATA = 1  # NDATA or DDATA with samples
 BIRTH = 2  # NBIRTH or DBIRTH of a foreign node: its values are samples too
 GAP = 3  # gap record of an own node: numbers that will never come
 
-_KEPT_SEGMENTS = 1  # whole segments kept below the slowest store: recent times for the conflict rule after a restart
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 _DAMAGE_NOTES = 10_000  # damaged places remembered, so that every store's reader counts each once
-
-
-class Position(NamedTuple):
-    """A group boundary in the spool; positions compare in reading order.
-
-    segment: number of the segment file, 0 = before the first; offset: bytes into it;
-    ordinal: how many records were ever accepted before this place (damaged ones included).
-    """
-
-    segment: int
-    offset: int
-    ordinal: int
-
-
-ORIGIN = Position(0, 0, 0)
 
 
 class _Writing(NamedTuple):
@@ -71,12 +56,14 @@ class Spool:
         counters: Counters,
         disk: Disk,
         segments: list[Segment],
+        retention: Retention | None = None,
     ) -> None:
         self._folder = folder
         self._segment_bytes = segment_bytes
         self._max_bytes = max_bytes
         self._counters = counters
         self._disk = disk
+        self._retention = retention or Retention()
         self._changed = threading.Condition()
         self._segments = segments  # guarded by _changed; ascending numbers
         self._writing: _Writing | None = None
@@ -96,6 +83,7 @@ class Spool:
         counters: Counters,
         disk: Disk | None = None,
         durable: Position = ORIGIN,
+        retention: Retention | None = None,
     ) -> Spool:
         """Open or create the spool folder; cuts a torn tail, counts what is damaged, never refuses to start.
 
@@ -107,7 +95,13 @@ class Spool:
         if tail.torn:
             counters.inc("shutan_spool_torn_total")
         spool = cls(
-            folder, segment_bytes=segment_bytes, max_bytes=max_bytes, counters=counters, disk=disk, segments=segments
+            folder,
+            segment_bytes=segment_bytes,
+            max_bytes=max_bytes,
+            counters=counters,
+            disk=disk,
+            segments=segments,
+            retention=retention,
         )
         spool._start_at(tail, durable)
         return spool
@@ -124,7 +118,7 @@ class Spool:
     def first(self) -> Position:
         """Oldest position still held."""
         with self._changed:
-            return _start_of(self._segments[0]) if self._segments else self._end
+            return start_of(self._segments[0]) if self._segments else self._end
 
     @property
     def end(self) -> Position:
@@ -196,7 +190,7 @@ class Spool:
         path = self._folder / f"{number:010d}.seg"
         with contextlib.suppress(FileNotFoundError):
             path.unlink()  # what an earlier failure of this very step left; the list says that it holds nothing
-        descriptor = self._disk.create(path, size)
+        descriptor = self._create(path, size)
         ordinal = self._written.ordinal
         try:
             self._disk.write(descriptor, layout.encode_header(Header(number, ordinal, time.time_ns() // 1_000_000)), 0)
@@ -212,12 +206,20 @@ class Spool:
         self._show_size()
         return _Writing(descriptor, number, size)
 
+    def _create(self, path: Path, size: int) -> int:
+        """The new file; on a full disk delivered segments go for it, oldest first. Raises OSError."""
+        while True:
+            try:
+                return self._disk.create(path, size)
+            except OSError as error:
+                if error.errno not in _NO_SPACE or not self._drop_oldest():
+                    raise
+
     def _make_room(self, size: int) -> None:
-        if self.held_bytes + size > self._max_bytes:
-            self._drop(self._floor, 0)
-        if self.held_bytes + size > self._max_bytes:
-            self._counters.inc("shutan_spool_errors_total", kind="limit")
-            raise SpoolFull(f"spool limit of {self._max_bytes} bytes reached in {self._folder}")
+        while self.held_bytes + size > self._max_bytes:
+            if not self._drop_oldest():
+                self._counters.inc("shutan_spool_errors_total", kind="limit")
+                raise SpoolFull(f"spool limit of {self._max_bytes} bytes reached in {self._folder}")
 
     def _finish_segment(self) -> None:
         """Close the segment being written and give its unused space back."""
@@ -235,7 +237,7 @@ class Spool:
         self._show_size()
 
     def _failure(self, error: OSError, step: str) -> SpoolFull | SpoolWriteError:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno in _NO_SPACE:
             self._counters.inc("shutan_spool_errors_total", kind="full")
             return SpoolFull(f"no space left for the spool in {self._folder}")
         self._counters.inc("shutan_spool_errors_total", kind=step)
@@ -262,8 +264,8 @@ class Spool:
         records: list[SpoolRecord] = []
         room = max_bytes
         while room > 0 and position.ordinal < end.ordinal:
-            here, following = _segment_of(segments, position.ordinal)
-            cut = min(end, _start_of(following)) if following is not None else end
+            here, following = segment_of(segments, position.ordinal)
+            cut = min(end, start_of(following)) if following is not None else end
             if here is None:
                 position = cut
                 continue
@@ -336,8 +338,8 @@ class Spool:
     def position_before(self, ordinal: int) -> Position:
         """A position at or before the record with this ordinal, as near as segments tell without reading."""
         with self._changed:
-            here, _ = _segment_of(self._segments, max(0, ordinal))
-        return self.first if here is None else _start_of(here)
+            here, _ = segment_of(self._segments, max(0, ordinal))
+        return self.first if here is None else start_of(here)
 
     def wait(self, position: Position, timeout_s: float) -> bool:
         """Block until durable data is beyond `position` (True) or the time is over or the spool is closed (False)."""
@@ -346,14 +348,24 @@ class Spool:
             return self._end.ordinal > position.ordinal
 
     def drop_below(self, position: Position) -> int:
-        """Delete whole segments below `position` except the newest of them; returns how many."""
+        """Delete delivered segments (whole ones below `position`) that the retention gives up; returns how many."""
         self._floor = max(self._floor, position)
-        return self._drop(position, _KEPT_SEGMENTS)
-
-    def _drop(self, position: Position, kept: int) -> int:
         with self._changed:
-            old = [s for s in self._segments if s.number < position.segment and not self._is_writing(s.number)]
-            doomed = old[: len(old) - kept] if kept else old
+            delivered = self._delivered()
+        return self._drop(self._retention.expired(delivered))
+
+    def _delivered(self) -> list[Segment]:
+        """Segments below every store, oldest first; called with the lock held."""
+        floor = self._floor.segment
+        return [one for one in self._segments if one.number < floor and not self._is_writing(one.number)]
+
+    def _drop_oldest(self) -> bool:
+        """Delete the oldest delivered segment for its room; False when there is none."""
+        return self._drop(1) > 0
+
+    def _drop(self, count: int) -> int:
+        with self._changed:
+            doomed = self._delivered()[:count]
             self._segments = self._segments[len(doomed) :]
         for segment in doomed:
             with contextlib.suppress(OSError):
@@ -372,14 +384,3 @@ class Spool:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-
-
-def _start_of(segment: Segment) -> Position:
-    return Position(segment.number, FIRST_GROUP, segment.first_ordinal)
-
-
-def _segment_of(segments: Sequence[Segment], ordinal: int) -> tuple[Segment | None, Segment | None]:
-    """The segment that holds a record and the one behind it; of segments that start alike the later one counts."""
-    index = bisect_right(segments, ordinal, key=lambda segment: segment.first_ordinal)
-    following = segments[index] if index < len(segments) else None
-    return (segments[index - 1] if index else None), following

@@ -1,21 +1,38 @@
-"""Opening the spool after any end of the process before: which segments there are and where their content stops."""
+"""Segments, positions, and opening the spool after any end of the process before: where its content stops."""
 
 from __future__ import annotations
 
 import contextlib
+from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 from shutan_gateway import segment as layout
 from shutan_gateway.segment import FIRST_GROUP, Header
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from shutan_gateway.disk import Disk
 
-__all__ = ["Segment", "Tail", "open_segments"]
+__all__ = ["ORIGIN", "Position", "Segment", "Tail", "open_segments", "segment_of", "start_of"]
 
 _ZEROS = bytes(65536)
+
+
+class Position(NamedTuple):
+    """A group boundary in the spool; positions compare in reading order.
+
+    segment: number of the segment file, 0 = before the first; offset: bytes into it;
+    ordinal: how many records were ever accepted before this place (damaged ones included).
+    """
+
+    segment: int
+    offset: int
+    ordinal: int
+
+
+ORIGIN = Position(0, 0, 0)
 
 
 class Segment(NamedTuple):
@@ -148,3 +165,15 @@ def _only_zeros(data: bytes, at: int) -> bool:
             return False
         at += len(part)
     return True
+
+
+def start_of(segment: Segment) -> Position:
+    """Position of the first record of a segment."""
+    return Position(segment.number, FIRST_GROUP, segment.first_ordinal)
+
+
+def segment_of(segments: Sequence[Segment], ordinal: int) -> tuple[Segment | None, Segment | None]:
+    """The segment that holds a record and the one behind it; of segments that start alike the later one counts."""
+    index = bisect_right(segments, ordinal, key=lambda segment: segment.first_ordinal)
+    following = segments[index] if index < len(segments) else None
+    return (segments[index - 1] if index else None), following

@@ -1,0 +1,43 @@
+"""Which delivered segments of the spool may go, and when.
+
+Delivered means: below the position of every store. Such segments are kept for a replay (`shutan spool replay`) until
+they are older than `keep_s`, or until their room is needed for new records, oldest first. What is not delivered to some
+store never goes for room: the spool stops taking records instead, and the nodes keep theirs.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from shutan_gateway.spool_open import Segment
+
+__all__ = ["KEPT_SEGMENTS", "Retention"]
+
+# Whole segments kept below the slowest store whatever their age: recent times for the conflict rule after a restart.
+KEPT_SEGMENTS = 1
+
+
+class Retention:
+    """keep_s: age, by the file's last change, after which a delivered segment goes; 0 = as soon as it is delivered."""
+
+    def __init__(self, keep_s: float = 0.0, now_s: Callable[[], float] = time.time) -> None:
+        self._keep_s = keep_s
+        self._now_s = now_s
+
+    def expired(self, delivered: Sequence[Segment]) -> int:
+        """How many of the delivered segments, from the oldest on, are to go now."""
+        free = max(0, len(delivered) - KEPT_SEGMENTS)
+        if self._keep_s <= 0:
+            return free
+        for index, segment in enumerate(delivered[:free]):
+            try:
+                changed_s = segment.path.stat().st_mtime
+            except OSError:  # not there any more: let it go from the list as well
+                continue
+            if changed_s + self._keep_s > self._now_s():
+                return index
+        return free
