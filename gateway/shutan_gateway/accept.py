@@ -72,6 +72,9 @@ class Acceptor:
             self.fault(refusal.reason)
             self._keep(arrival, refusal.reason, refusal.detail)
             return Outcome(None, readable=False, rebirth=False)
+        device.heard_ms = received_ms
+        if decoded.groups:
+            device.sample_ms = decoded.groups[-1].t_ms
         if decoded.unknown_names:
             self.fault("unknown_metric", decoded.unknown_names)
         rebirth = decoded.unknown_aliases > 0

@@ -82,10 +82,12 @@ class Express:
                 stream.dirty = True
                 due.add(stream)
             device.stale = False
+            device.heard_ms = received_ms
             add_record(SpoolRecord(DATA, device.schema_id, node.session_id, number, received_ms, 0, raw))
             add_groups(groups)
             for group in groups:
                 values += len(group[3])
+                device.sample_ms = group[1]
             sequence = node.sequence
             if seq is not None and seq == sequence.expected:
                 sequence.expected = (seq + 1) & 255

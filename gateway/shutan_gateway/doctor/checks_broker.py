@@ -7,7 +7,7 @@ import ssl
 import time
 from typing import TYPE_CHECKING
 
-from shutan_gateway.certificate import CertificateError, read_validity, validity_of
+from shutan_gateway.certificates import Certificate, CertificateError, parse_certificate, pem_blocks
 from shutan_gateway.config import read_secret
 from shutan_gateway.doctor.finding import Finding
 from shutan_wire import ids, mqtt
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from shutan_gateway.certificate import Validity
     from shutan_gateway.config import GatewayConfig, MqttSection
 
 __all__ = ["broker_findings", "tls_findings"]
@@ -40,14 +39,17 @@ def tls_findings(config: GatewayConfig) -> Iterator[Finding]:
 
 def _file(path: Path) -> Iterator[Finding]:
     try:
-        found = read_validity(path)
-    except CertificateError as error:
+        blocks = pem_blocks(path.read_bytes(), "CERTIFICATE")
+        if not blocks:
+            raise CertificateError("no certificate in it")
+        found = parse_certificate(blocks[0])
+    except (OSError, CertificateError) as error:
         yield Finding("tls.unreadable", str(path), {"path": path, "reason": error})
         return
     yield from _days(str(path), found)
 
 
-def _days(place: str, found: Validity) -> Iterator[Finding]:
+def _days(place: str, found: Certificate) -> Iterator[Finding]:
     now_s = time.time()
     days = int((found.not_after_s - now_s) // 86_400)
     date = time.strftime("%Y-%m-%d", time.gmtime(found.not_after_s))
@@ -81,7 +83,7 @@ def broker_findings(config: GatewayConfig, *, running: bool) -> Iterator[Finding
             with context.wrap_socket(line, server_hostname=settings.host) as secured:
                 der = secured.getpeercert(binary_form=True)
                 if der is not None:
-                    yield from _days(f"of the broker {place}", validity_of(der))
+                    yield from _days(f"of the broker {place}", parse_certificate(der))
                 yield from _session(secured, config, place, running=running)
         except (OSError, CertificateError) as error:
             reason = getattr(error, "verify_message", "") or getattr(error, "reason", "") or error
