@@ -1,28 +1,31 @@
-"""`shutan meter`: explain captured frames, list profiles."""
+"""`shutan meter`: explain captured frames, list profiles, read and find wired meters, fill gaps."""
 
 from __future__ import annotations
 
 import json
 import sys
+from datetime import datetime, timedelta, timezone
 from enum import StrEnum
-from importlib.resources import files
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads the annotation
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from shutan_gateway.errors import TellPerson
+from shutan_gateway.serial import profiles
 from shutan_meters import inspect
-from shutan_meters.errors import FrameError, ProfileError
-from shutan_meters.profile import Profile, load_profile
+from shutan_meters.errors import FrameError, MeterError, ProfileError
+from shutan_meters.profile import DLT645_1997, Profile, load_profile
 
 if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
+    from shutan_gateway.config.serial import SerialBus
+    from shutan_gateway.serial.technician import Found
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="Explain captured meter frames; list the meter profiles.")
+app = typer.Typer(no_args_is_help=True, help="Read wired meters, explain captured frames, list the meter profiles.")
 
 
 class Protocol(StrEnum):
@@ -33,27 +36,21 @@ class Protocol(StrEnum):
     CJT188 = "cjt188"
 
 
-def _profiles() -> dict[str, Traversable]:
-    """The packaged profiles by name."""
-    folder = files("shutan_meters") / "profiles"
-    found = ((entry.name, entry / "profile.json") for entry in folder.iterdir() if entry.is_dir())
-    return dict(sorted((name, file) for name, file in found if file.is_file()))
+class Wired(StrEnum):
+    """Protocols of `shutan meter scan`."""
+
+    DLT645 = "dlt645"
+    DLT645_1997 = "dlt645_1997"
+    MODBUS = "modbus"
+    CJT188 = "cjt188"
 
 
 def _load(name: str) -> Profile:
     """A packaged profile by name, or a profile.json by path."""
-    packaged = _profiles()
-    if name in packaged:
-        return load_profile(packaged[name].read_text(encoding="utf-8"))
-    path = Path(name)
-    if path.suffix == ".json" and path.is_file():
-        try:
-            return load_profile(path.read_text(encoding="utf-8"))
-        except UnicodeDecodeError as error:
-            raise ProfileError(name, [f"byte {error.start}: not UTF-8 text"]) from None
-        except ProfileError as error:
-            raise ProfileError(name, error.mistakes) from None
-    raise ProfileError("--profile", [f"no profile {name!r}; known: {', '.join(packaged)}; or the path of a .json file"])
+    try:
+        return profiles.load(name)
+    except ProfileError as error:
+        raise ProfileError("--profile" if error.where == "profile" else error.where, error.mistakes) from None
 
 
 def _bytes(option: str, text: str) -> bytes:
@@ -66,7 +63,7 @@ def _bytes(option: str, text: str) -> bytes:
 @app.command()
 def decode(
     *,
-    protocol: Annotated[Protocol, typer.Option(help="How the meter speaks; cjt188: frame and totals only.")],
+    protocol: Annotated[Protocol, typer.Option(help="How the meter speaks.")],
     hex_: Annotated[
         str, typer.Option("--hex", help="Captured bytes, '68 AA ...'; noise around frames is allowed; - reads stdin.")
     ],
@@ -79,7 +76,7 @@ def decode(
 ) -> None:
     """Explain captured frames as JSON: an object for one frame, a list for several."""
     known = _load(profile) if profile is not None else None
-    if known is not None and known.protocol != protocol.value:
+    if known is not None and known.protocol.removesuffix(DLT645_1997.removeprefix("dlt645")) != protocol.value:
         raise ProfileError("--profile", [f"{known.name} is a {known.protocol} profile, not {protocol.value}"])
     if request is not None and protocol is not Protocol.MODBUS:
         raise FrameError("--request", "belongs to --protocol modbus; other replies name their data themselves")
@@ -96,7 +93,7 @@ def decode(
 def list_(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False) -> None:
     """List the meter profiles."""
     rows: list[dict[str, Any]] = []
-    for name, file in _profiles().items():
+    for name, file in profiles.packaged().items():
         text = file.read_text(encoding="utf-8")
         profile = load_profile(text)
         about = json.loads(text)
@@ -123,3 +120,154 @@ def list_(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON in
             row["profile"], row["title"], row["protocol"], line, str(row["requests"]), str(len(row["metrics"]))
         )
     Console().print(table)
+
+
+_PORT = Annotated[str | None, typer.Option("--port", help="Adapter, best by /dev/serial/by-id/...")]
+_HOST = Annotated[str | None, typer.Option("--host", help="Modbus TCP or device server instead of an adapter.")]
+_TCP = Annotated[int, typer.Option("--tcp-port", min=1, max=65535, help="Port of --host.")]
+_RAW = Annotated[bool, typer.Option("--raw", help="--host passes the frames of the line as they are.")]
+_BAUD = Annotated[int | None, typer.Option("--baud", help="Speed; the profile's unless given.")]
+_FORMAT = Annotated[str | None, typer.Option("--format", help="8N1, 8N2, 8E1 or 8O1; the profile's unless given.")]
+_JSON = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def _bus(end: dict[str, object], profile: str, meter: dict[str, object]) -> SerialBus:
+    from pydantic import ValidationError  # noqa: PLC0415 - heavy, for these commands only
+
+    from shutan_gateway.serial.budget import problems_of  # noqa: PLC0415 - as above
+    from shutan_gateway.serial.technician import bus_for  # noqa: PLC0415 - as above
+
+    if (end["device"] is None) == (end["host"] is None):
+        raise typer.BadParameter("one of --port and --host is needed")
+    try:
+        bus = bus_for(end, profile, meter)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise typer.BadParameter(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    for key, found, accepted in problems_of(bus):
+        if not key.endswith("interval_s"):
+            raise typer.BadParameter(f"{key.rpartition('.')[2]}: found {found}; accepted: {accepted}")
+    return bus
+
+
+def _end(
+    *, port: str | None, host: str | None, tcp_port: int, raw: bool, baud: int | None, line: str | None
+) -> dict[str, object]:
+    framing = "raw" if raw else "mbap"
+    return {"device": port, "host": host, "port": tcp_port, "framing": framing, "baud": baud, "format": line}
+
+
+def _ratio(option: str, text: str) -> tuple[int, int]:
+    parts = text.split("/")
+    if len(parts) > 2 or not all(part.isdigit() for part in parts):
+        raise typer.BadParameter(f"{option}: found {text!r}; accepted: 40 or 200/5")
+    return int(parts[0]), int(parts[1]) if len(parts) == 2 else 1
+
+
+@app.command()
+def read(
+    *,
+    profile: Annotated[str, typer.Option(help="Profile name or profile.json.")],
+    address: Annotated[str, typer.Option(help="Address as on the label; Modbus: 1..247.")],
+    port: _PORT = None,
+    host: _HOST = None,
+    tcp_port: _TCP = 502,
+    raw: _RAW = False,
+    baud: _BAUD = None,
+    line: _FORMAT = None,
+    ct: Annotated[str, typer.Option(help="Current transformer ratio, 40 or 200/5.")] = "1",
+    pt: Annotated[str, typer.Option(help="Voltage transformer ratio.")] = "1",
+    as_json: _JSON = False,
+) -> None:
+    """Read a wired meter now; the adapter must not be in use by a running gateway."""
+    from shutan_gateway.serial.technician import read_now  # noqa: PLC0415 - asyncio and the line, for this command only
+
+    meter: dict[str, object] = {"address": address, "ct": _ratio("--ct", ct), "pt": _ratio("--pt", pt)}
+    bus = _bus(_end(port=port, host=host, tcp_port=tcp_port, raw=raw, baud=baud, line=line), profile, meter)
+    try:
+        readings = read_now(bus)
+    except MeterError as error:
+        raise TellPerson(f"no reading of {address}: {error}; check address, speed, polarity of A and B") from None
+    if as_json:
+        typer.echo(json.dumps([reading._asdict() for reading in readings], ensure_ascii=False, indent=2))
+        return
+    table = Table("metric", "value", "unit", "quality")
+    for one in readings:
+        value = "" if one.value is None else f"{one.value:.7g}" if isinstance(one.value, float) else str(one.value)
+        table.add_row(one.metric, value, one.unit, one.quality)
+    Console().print(table)
+
+
+@app.command()
+def scan(
+    *,
+    port: _PORT = None,
+    host: _HOST = None,
+    tcp_port: _TCP = 502,
+    raw: _RAW = False,
+    baud: _BAUD = None,
+    line: _FORMAT = None,
+    protocol: Annotated[list[Wired] | None, typer.Option(help="Only this protocol; may be repeated.")] = None,
+    last: Annotated[int, typer.Option("--to", min=1, max=247, help="Modbus: ask units 1 up to this one.")] = 32,
+    as_json: _JSON = False,
+) -> None:
+    """Find meters: each Modbus unit is asked, the other protocols find a meter that is alone on its bus."""
+    from shutan_gateway.serial import technician  # noqa: PLC0415 - asyncio and the line, for this command only
+
+    found: list[Found] = []
+    asked = [one.value for one in protocol] if protocol else list(technician.PROTOCOLS)
+    if host is not None and not raw:
+        asked = ["modbus"]
+    notes: list[str] = []
+    for name in asked:
+        wildcard = {"dlt645": "A" * 12, "dlt645_1997": "A" * 12, "cjt188": "A" * 14}.get(name, "1")
+        bus = _bus(
+            _end(port=port, host=host, tcp_port=tcp_port, raw=raw, baud=baud, line=line),
+            technician.PROTOCOLS[name],
+            {"address": wildcard},
+        )
+        try:
+            technician.scan(bus, name, range(1, last + 1), found.append)
+        except MeterError as error:
+            notes.append(f"{name}: {error}; are there several meters on the bus?")
+    if as_json:
+        typer.echo(
+            json.dumps({"found": [one._asdict() for one in found], "notes": notes}, ensure_ascii=False, indent=2)
+        )
+    else:
+        table = Table("protocol", "address", "note")
+        for one in found:
+            table.add_row(*one)
+        Console().print(table)
+        for note in notes:
+            typer.echo(note, err=True)
+    if not found:
+        raise typer.Exit(1)
+
+
+@app.command()
+def backfill(
+    *,
+    config: Annotated[Path, typer.Option("--config", "-c", help="Configuration (TOML).")],
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day, by the meters' clocks.")],
+    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")],
+    meter: Annotated[list[str] | None, typer.Option(help="Only this meter (id); may be repeated.")] = None,
+) -> None:
+    """Have the gateway fill lost days from the daily freezes of its DL/T 645 meters."""
+    from shutan_gateway.config import load_config  # noqa: PLC0415 - heavy, for this command only
+    from shutan_gateway.serial.backfill import Request, leave_request  # noqa: PLC0415 - as above
+
+    loaded = load_config(config)
+    known = {one.id: f"{bus.site}/{bus.node}/{one.id}" for bus in loaded.serial for one in bus.meter}
+    unknown = [name for name in meter or () if name not in known]
+    if not known or unknown:
+        raise TellPerson(f"{config}: no wired meter {', '.join(unknown)}; there are: {', '.join(known) or 'none'}")
+    if last < first:
+        raise typer.BadParameter("--to lies before --from")
+    zone = timezone(timedelta(hours=loaded.serial[0].utc_offset_h))
+    begin, end = (int(day.replace(tzinfo=zone).timestamp() * 1000) for day in (first, last + timedelta(days=1)))
+    try:
+        leave_request(loaded.gateway.data_dir, Request(begin, end, tuple(known[name] for name in meter or ())))
+    except OSError as error:
+        raise TellPerson(f"{loaded.gateway.data_dir}: {error.strerror}; run it as the gateway's user or root") from None
+    typer.echo(f"{loaded.gateway.data_dir}: asked for; a running gateway begins within 5 s, else at its next start")
