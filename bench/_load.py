@@ -3,7 +3,8 @@
 Each node has one device of 50 metrics (12 counters, 38 gauges). Payloads are joined from parts that were encoded
 before, so that the generator costs less than what it measures. A node keeps at most `window` records unacknowledged,
 honours acknowledgements and rebirth commands, and sends again from the acknowledged record when nothing advances.
-Run as a process of its own: `python -m bench._load --port P --nodes N --window W`; it ends on SIGTERM and prints JSON.
+Run as a process of its own: `python -m bench._load --port P --nodes N --window W`; it ends on SIGTERM, or with `--records`
+when so many of each node are acknowledged, and prints JSON.
 """
 
 import argparse
@@ -99,6 +100,8 @@ class Node:
         self.name = f"n{index:03d}"
         self.window = window
         self.rate = rate
+        self.last = 1 << 62  # number of the last record that this node makes
+        self.resend_s = RESEND_S
         self.began_s = 0.0
         self.metrics = metrics
         self.chance = random.Random(index)  # noqa: S311 - a load that comes out the same each time
@@ -139,14 +142,14 @@ class Node:
     def burst(self) -> bytes:
         """The next few DATA packets, empty while the window is full."""
         now_s = time.monotonic()
-        if now_s - self.moved_s > RESEND_S and self.next > self.acked + 1:
+        if now_s - self.moved_s > self.resend_s and self.next > self.acked + 1:
             self.resent += self.next - self.acked - 1
             self.next = self.acked + 1
             self.moved_s = now_s
         out: list[bytes] = []
         self.began_s = self.began_s or now_s
         allowed = FIRST_RECORD + self.rate * (now_s - self.began_s)
-        while len(out) < BURST and self.next <= min(self.acked + self.window, allowed):
+        while len(out) < BURST and self.next <= min(self.acked + self.window, allowed, self.last):
             # A sample time belongs to its record, also when the record is sent again.
             time_ms = 1_780_000_000_000 + self.next * 100
             template = self.templates[self.next % VARIANTS]
@@ -180,7 +183,7 @@ class Node:
         decoder = mqtt.PacketDecoder()
         born = False
         receive = asyncio.ensure_future(reader.read(65536))
-        while not stop.is_set():
+        while not stop.is_set() and self.acked < self.last:
             done, _ = await asyncio.wait({receive}, timeout=0.005 if born else None)
             if done:
                 data = receive.result()
@@ -205,14 +208,18 @@ class Node:
             await writer.wait_closed()
 
 
-async def load(port: int, count: int, window: int, rate: float) -> dict[str, int]:
-    """Run all nodes until SIGTERM; totals."""
+async def load(
+    port: int, count: int, window: int, rate: float, records_each: int = 1 << 61, resend_s: float = RESEND_S
+) -> dict[str, int]:
+    """Run all nodes until SIGTERM or until each has `records_each` acknowledged; totals."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     metrics = chosen_metrics()
     nodes = [Node(index, window, rate / count, metrics) for index in range(count)]
+    for node in nodes:
+        node.last, node.resend_s = FIRST_RECORD + records_each - 1, resend_s
     await asyncio.gather(*[node.run(port, stop) for node in nodes])
     return {
         "sent": sum(node.sent for node in nodes),
@@ -230,8 +237,11 @@ def main() -> int:
     parser.add_argument("--nodes", type=int, default=64)
     parser.add_argument("--window", type=int, default=300, help="records a node keeps unacknowledged")
     parser.add_argument("--rate", type=float, default=1e9, help="messages a second of all nodes together")
-    arguments = parser.parse_args()
-    print(json.dumps(asyncio.run(load(arguments.port, arguments.nodes, arguments.window, arguments.rate))))
+    parser.add_argument("--records", type=int, default=1 << 61, help="records of each node; then it ends by itself")
+    parser.add_argument("--resend-s", type=float, default=RESEND_S, help="without an acknowledgement for so long")
+    told = parser.parse_args()
+    done = load(told.port, told.nodes, told.window, told.rate, told.records, told.resend_s)
+    print(json.dumps(asyncio.run(done)))
     return 0
 
 
