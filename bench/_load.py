@@ -3,8 +3,8 @@
 Each node has one device of 50 metrics (12 counters, 38 gauges). Payloads are joined from parts that were encoded
 before, so that the generator costs less than what it measures. A node keeps at most `window` records unacknowledged,
 honours acknowledgements and rebirth commands, and sends again from the acknowledged record when nothing advances.
-Run as a process of its own: `python -m bench._load --port P --nodes N --window W`; it ends on SIGTERM, or with `--records`
-when so many of each node are acknowledged, and prints JSON.
+Run as a process of its own: `python -m bench._load --port P --nodes N --window W`; it ends on SIGTERM, or
+with `--records` when so many of each node are acknowledged, and prints JSON.
 """
 
 import argparse
@@ -209,7 +209,7 @@ class Node:
 
 
 async def load(
-    port: int, count: int, window: int, rate: float, records_each: int = 1 << 61, resend_s: float = RESEND_S
+    port: int, count: int, window: int, rate: float, *, records_each: int = 1 << 61, resend_s: float = RESEND_S
 ) -> dict[str, int]:
     """Run all nodes until SIGTERM or until each has `records_each` acknowledged; totals."""
     stop = asyncio.Event()
@@ -240,7 +240,7 @@ def main() -> int:
     parser.add_argument("--records", type=int, default=1 << 61, help="records of each node; then it ends by itself")
     parser.add_argument("--resend-s", type=float, default=RESEND_S, help="without an acknowledgement for so long")
     told = parser.parse_args()
-    done = load(told.port, told.nodes, told.window, told.rate, told.records, told.resend_s)
+    done = load(told.port, told.nodes, told.window, told.rate, records_each=told.records, resend_s=told.resend_s)
     print(json.dumps(asyncio.run(done)))
     return 0
 
