@@ -11,19 +11,17 @@ import contextlib
 import json
 import logging
 import random
-import ssl
 import threading
 import time
 from typing import TYPE_CHECKING
 
 from shutan_gateway.config import read_secret
-from shutan_gateway.errors import ConfigError, Problem
 from shutan_gateway.mailbox import LINK_UP, Chunk, Mailbox, Message
 from shutan_gateway.mqtt_client import Connack, Messages, MqttClient
 from shutan_wire import ids
 
 if TYPE_CHECKING:
-    from shutan_gateway.config import MqttSection, TlsSection
+    from shutan_gateway.config import MqttSection
     from shutan_gateway.counters import Counters
 
 __all__ = ["Link"]
@@ -62,9 +60,13 @@ class Link:
         self._chance = random.Random()  # noqa: S311 - jitter only
         self._stop = threading.Event()
         self._client: MqttClient | None = None  # set while the session is complete
-        self._broken: str | None = None  # why there is no session, as first logged
+        self._broken: set[str] = set()  # why there is no session, as logged
         self._since_s = time.monotonic()
-        self._tls = None if settings.tls is None else _tls_context(settings.tls)
+        self._tls = None
+        if settings.tls is not None:
+            from shutan_gateway.tls import Tls  # noqa: PLC0415 - a gateway without TLS does not load it
+
+            self._tls = Tls(settings.tls, counters)
         self._password = None
         if settings.password_file is not None:
             self._password = read_secret(settings.password_file, "mqtt.password_file")
@@ -92,7 +94,7 @@ class Link:
             try:
                 self._session()
             except OSError as error:
-                self._complain(str(error))
+                self._complain(error)
             if time.monotonic() - began_s > _HEALTHY_S:
                 pause_s = _FIRST_PAUSE_S
             self._stop.wait(pause_s * self._chance.uniform(0.5, 1.0))
@@ -106,9 +108,12 @@ class Link:
         """One session from CONNECT to its end. Raises OSError."""
         settings = self._settings
         self._counters.inc("shutan_link_attempts_total")
-        client = MqttClient(settings.host, settings.port, self._tls, _CONNECT_S, self._limit)
+        context = None if self._tls is None else self._tls.context()
+        client = MqttClient(settings.host, settings.port, context, _CONNECT_S, self._limit)
         complete = False
         try:
+            if self._tls is not None:
+                self._tls.saw(client.peer_certificate)
             will_ms = _now_ms()
             will = (self._state_topic, _state(online=False, timestamp_ms=will_ms), 1, True)
             password = None if self._password is None else self._password.reveal()
@@ -164,6 +169,8 @@ class Link:
     def _serve(self, client: MqttClient, online: bytes) -> None:
         """Read until the session breaks (OSError) or `stop`."""
         while not self._stop.is_set():
+            if self._tls is not None:
+                self._tls.watch(time.monotonic())
             if not self._mailbox.wait_room(_PACE_S):
                 client.poll(0, read=False)
                 continue
@@ -191,31 +198,23 @@ class Link:
         self._client = client
         self._counters.set("shutan_link_up", 1)
         self._counters.inc("shutan_link_connects_total")
-        if self._broken is None:
+        if not self._broken:
             log.info("broker %s: connected", self.place)
         else:
             log.info("broker %s: connected after %.1f s", self.place, time.monotonic() - self._since_s)
-            self._broken = None
+            self._broken.clear()
 
-    def _complain(self, reason: str) -> None:
-        """One line when the state changes, not one per attempt."""
-        if self._broken is None and not self._stop.is_set():
-            log.warning("broker %s: %s; trying again", self.place, reason)
+    def _complain(self, error: OSError) -> None:
+        """One line when the state changes, not one per attempt; a broker that is back and refuses is a new state."""
+        reason = str(error) if self._tls is None else self._tls.refusal(error)
+        # An OSError without number is our own: the broker answered, and the answer was no.
+        refused = reason != str(error) or (isinstance(error, ConnectionRefusedError) and error.errno is None)
+        if self._stop.is_set() or reason in self._broken or (self._broken and not refused):
+            return
+        log.warning("broker %s: %s; trying again", self.place, reason)
+        if not self._broken:
             self._since_s = time.monotonic()
-            self._broken = reason
-
-
-def _tls_context(tls: TlsSection) -> ssl.SSLContext:
-    """Checks the broker's name and chain; at least TLS 1.2. Raises ConfigError for files that do not fit."""
-    try:
-        context = ssl.create_default_context(cafile=tls.ca_file)
-        if tls.cert_file is not None:
-            context.load_cert_chain(tls.cert_file, tls.key_file)
-    except (OSError, ssl.SSLError) as error:
-        accepted = "PEM files; the key belongs to the certificate"
-        raise ConfigError([Problem(str(tls.ca_file.parent), "mqtt.tls", str(error), accepted)]) from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
+        self._broken.add(reason)
 
 
 def _state(*, online: bool, timestamp_ms: int) -> bytes:

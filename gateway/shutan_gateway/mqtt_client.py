@@ -77,6 +77,11 @@ class MqttClient:
         self._next_id = 0
         self._unconfirmed: set[int] = set()
 
+    @property
+    def peer_certificate(self) -> bytes | None:
+        """The broker's certificate (DER), None without TLS."""
+        return self._socket.getpeercert(binary_form=True) if isinstance(self._socket, ssl.SSLSocket) else None
+
     def connect(
         self,
         client_id: str,

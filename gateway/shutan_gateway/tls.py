@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from shutan_gateway.config import TlsSection
     from shutan_gateway.counters import Counters
 
-__all__ = ["Tls", "refusal"]
+__all__ = ["Tls"]
 
 log = logging.getLogger("shutan.tls")
 
@@ -37,7 +37,7 @@ _NAMES = {
     "broker": "the broker's certificate",
 }
 # OpenSSL's words for what a person has to do something about
-_ALERTS = {
+_ALERTS: dict[str | None, str] = {
     "UNSUPPORTED_PROTOCOL": "it speaks no TLS 1.2 or newer; upgrade the broker",
     "WRONG_VERSION_NUMBER": "it speaks no TLS 1.2 or newer, or no TLS at all, on this port",
     "TLSV1_ALERT_PROTOCOL_VERSION": "it speaks no TLS 1.2 or newer; upgrade the broker",
@@ -53,17 +53,8 @@ T = TypeVar("T")
 Signature = tuple[tuple[int, int, int] | None, ...]
 
 
-def refusal(error: OSError) -> str:
-    """A failed connection in words for a person."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the broker's certificate is refused: {error.verify_message}"
-    if isinstance(error, ssl.SSLError) and error.reason in _ALERTS:
-        return _ALERTS[error.reason]
-    return str(error)
-
-
 class _Loaded(NamedTuple):
-    """What the files held when they were read; certificates in forms that the small reader does not know are left out."""
+    """What the files held when they were read, without certificates that the small reader does not know."""
 
     context: ssl.SSLContext
     own: list[Certificate]
@@ -103,6 +94,15 @@ class Tls:
         except CertificateError:  # OpenSSL took it: a form that this small reader does not know
             self._broker = None
         self._looked_s = -_LOOK_S
+
+    @staticmethod
+    def refusal(error: OSError) -> str:
+        """A failed connection in words for a person."""
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return f"the broker's certificate is refused: {error.verify_message}"
+        if isinstance(error, ssl.SSLError) and error.reason in _ALERTS:
+            return _ALERTS[error.reason]
+        return str(error)
 
     def watch(self, now_s: float) -> None:
         """Look at files and times once a minute; now_s: monotonic."""
