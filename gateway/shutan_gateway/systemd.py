@@ -92,17 +92,21 @@ class Pulses:
         """The thread goes round."""
         self._seen[name] = self._clock()
 
+    def clear(self) -> None:
+        """No thread is expected to go round any more."""
+        self._limits.clear()
+
     def late(self) -> list[str]:
         """Threads that have not gone round within their limit."""
         now_s = self._clock()
-        return [name for name, limit_s in self._limits.items() if now_s - self._seen[name] > limit_s]
+        return [name for name, limit_s in list(self._limits.items()) if now_s - self._seen[name] > limit_s]
 
 
 class Watchdog:
-    """Feeds systemd's watchdog from a thread of its own while no pulse is late; without a watchdog it does nothing."""
+    """Feeds systemd's watchdog from a thread of its own while nothing is `late`; without a watchdog it does nothing."""
 
-    def __init__(self, pulses: Pulses) -> None:
-        self._pulses = pulses
+    def __init__(self, late: Callable[[], list[str]]) -> None:
+        self._names_late = late
         self._stop = threading.Event()
         self._late: list[str] = []
         self._thread: threading.Thread | None = None
@@ -123,7 +127,7 @@ class Watchdog:
 
     def feed(self) -> bool:
         """Feed once unless a thread is late; says so once on each change."""
-        late = self._pulses.late()
+        late = self._names_late()
         if late != self._late:
             if late:
                 log.error("no progress of: %s; systemd is not told that all is well any more", ", ".join(late))

@@ -40,9 +40,7 @@ def tls_findings(config: GatewayConfig) -> Iterator[Finding]:
 def _file(path: Path) -> Iterator[Finding]:
     try:
         blocks = pem_blocks(path.read_bytes(), "CERTIFICATE")
-        if not blocks:
-            raise CertificateError("no certificate in it")
-        found = parse_certificate(blocks[0])
+        found = parse_certificate(blocks[0] if blocks else b"")
     except (OSError, CertificateError) as error:
         yield Finding("tls.unreadable", str(path), {"path": path, "reason": error})
         return

@@ -66,7 +66,7 @@ def test_a_thread_that_hangs_stops_the_feeding_and_one_that_goes_on_starts_it_ag
     now_s = [0.0]
     pulses = systemd.Pulses(lambda: now_s[0])
     link, intake = pulses.watch("link", 60), pulses.watch("intake", 10)
-    dog = systemd.Watchdog(pulses)
+    dog = systemd.Watchdog(pulses.late)
     now_s[0] = 9
     assert dog.feed()
     assert heard() == "WATCHDOG=1"
@@ -78,12 +78,15 @@ def test_a_thread_that_hangs_stops_the_feeding_and_one_that_goes_on_starts_it_ag
     intake()
     assert dog.feed()
     assert heard() == "WATCHDOG=1"
+    now_s[0] = 1000
+    pulses.clear()
+    assert dog.feed()
 
 
 def test_the_thread_feeds_by_itself(heard: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", "30000")
     monkeypatch.delenv("WATCHDOG_PID", raising=False)
-    dog = systemd.Watchdog(systemd.Pulses())
+    dog = systemd.Watchdog(systemd.Pulses().late)
     dog.start()
     try:
         assert [heard(), heard(), heard()] == ["WATCHDOG=1"] * 3
