@@ -22,6 +22,7 @@ class LineSink:
     """An InfluxDB 1.x as a gateway sees it: a POST to /write is taken with 204 unless `fail` says otherwise.
 
     fail: the answer instead of 204, or None to take the request; it may block.
+    newest: node -> its newest record so far.
     order: node -> numbers of its records in the order they came, repeats too (times as sparkplug_node makes them).
     """
 
@@ -31,7 +32,7 @@ class LineSink:
         self.posts = 0
         self.refused = 0
         self.records = 0
-        self.newest_ms = 0  # newest sample time taken
+        self.newest: defaultdict[bytes, int] = defaultdict(int)  # node -> newest record taken
         self.came_s = 0.0  # monotonic time of the last request taken
         self._lock = threading.Lock()
         self._http = ScriptedHttp(self._answer)
@@ -43,6 +44,21 @@ class LineSink:
     def __exit__(self, *exc: object) -> None:
         self._http.__exit__(*exc)
 
+    def pace(self, bytes_per_s: int) -> None:
+        """Read bodies no faster than this; 0 = as fast as they come."""
+        self._http.bytes_per_s = bytes_per_s
+
+    def refuse(self) -> None:
+        """Nobody listens any more, and who is connected is cut off."""
+        self.fail = lambda _request: Say(reset=True)
+        self._http.__exit__()
+
+    def listen(self) -> None:
+        """On the same port again."""
+        self._http = ScriptedHttp(self._answer, self.port)
+        self._http.__enter__()
+        self.fail = lambda _request: None
+
     @property
     def port(self) -> int:
         """Where it listens."""
@@ -52,6 +68,10 @@ class LineSink:
         """The store's table for a gateway's configuration."""
         where = f'kind = "influxdb"\nname = "{name}"\nurl = "{self._http.url}"\nversion = 1\ndatabase = "d"\n'
         return f"[[store]]\n{where}{more}\n"
+
+    def missing(self, node: str, newest: int) -> int:
+        """How many of a node's records 1..newest never came."""
+        return len(set(range(1, newest + 1)) - set(self.order[node.encode()]))
 
     def _answer(self, request: Request) -> Say:
         self._http.requests.clear()
@@ -65,9 +85,9 @@ class LineSink:
         found = _LINE.findall(request.body)
         with self._lock:
             for node, t_ns in found:
-                time_ms = int(t_ns) // 1_000_000
-                self.order[node].append((time_ms - T0_MS) // 1000)
-                self.newest_ms = max(self.newest_ms, time_ms)
+                number = (int(t_ns) // 1_000_000 - T0_MS) // 1000
+                self.order[node].append(number)
+                self.newest[node] = max(self.newest[node], number)
             self.records += len(found)
             self.came_s = time.monotonic()
         return Say()

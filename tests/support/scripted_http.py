@@ -2,8 +2,10 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from typing import NamedTuple, Self
 
 
@@ -26,12 +28,16 @@ class Say(NamedTuple):
 
 
 class ScriptedHttp:
-    """Serves on a loopback port. `answer` decides from the request; by default everything is accepted."""
+    """Serves on a loopback port. `answer` decides from the request; by default everything is accepted.
 
-    def __init__(self, answer: Callable[[Request], Say] = lambda _request: Say()) -> None:
+    bytes_per_s: how fast a body is read, 0 = as fast as it comes.
+    """
+
+    def __init__(self, answer: Callable[[Request], Say] = lambda _request: Say(), port: int = 0) -> None:
         self.answer = answer
         self.requests: list[Request] = []
         self.arrived = threading.Semaphore(0)
+        self.bytes_per_s = 0
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -39,7 +45,7 @@ class ScriptedHttp:
             disable_nagle_algorithm = True
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                body = outer.take(self.rfile, int(self.headers["Content-Length"]))
                 request = Request(self.path, {k.lower(): v for k, v in self.headers.items()}, body)
                 outer.requests.append(request)
                 outer.arrived.release()
@@ -68,10 +74,24 @@ class ScriptedHttp:
             def handle_error(self, request: object, client_address: object) -> None:
                 pass  # a client that went away, or a connection that the script cut
 
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = Server(("127.0.0.1", port), Handler)
         self.port = int(self._server.server_address[1])
         self.url = f"http://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+
+    def take(self, stream: BufferedIOBase, size: int) -> bytes:
+        """A body, at the pace of this server."""
+        parts: list[bytes] = []
+        while size > 0:
+            pace = self.bytes_per_s
+            portion = stream.read(min(size, max(1, pace // 4)) if pace else size)
+            if not portion:
+                break
+            parts.append(portion)
+            size -= len(portion)
+            if pace:
+                time.sleep(0.25)  # the server is slow: that is what is tested
+        return b"".join(parts)
 
     def __enter__(self) -> Self:
         self._thread.start()
