@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from shutan_gateway.config.adapters import check_adapters
 from shutan_gateway.config.fields import is_loopback
+from shutan_gateway.config.notify import check_notify
 from shutan_gateway.config.sections import SpoolSection
 from shutan_gateway.config.serial import check_serial
 from shutan_gateway.errors import Problem
@@ -68,4 +69,4 @@ def tables(tree: dict[str, Any], key: str) -> list[dict[str, Any]]:
     return [item for item in items if isinstance(item, dict)]
 
 
-CHECKS: list[Callable[[str, dict[str, Any]], list[Problem]]] = [_gateway, check_serial, check_adapters]
+CHECKS: list[Callable[[str, dict[str, Any]], list[Problem]]] = [_gateway, check_serial, check_adapters, check_notify]

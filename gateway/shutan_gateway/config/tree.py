@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shutan_gateway.config.adapters import AdapterConfig  # noqa: TC001 - pydantic reads the annotation when the class is made
 from shutan_gateway.config.fields import Section
+from shutan_gateway.config.notify import NotifyConfig, WatchSection
 from shutan_gateway.config.sections import GatewaySection, HttpSection, IntakeSection, MqttSection, SpoolSection
 from shutan_gateway.config.serial import SerialBus  # noqa: TC001 - pydantic reads the annotation when the class is made
 from shutan_gateway.config.stores import StoreConfig  # noqa: TC001 - pydantic reads the annotation when the class is made
@@ -24,3 +25,5 @@ class GatewayConfig(Section):
     serial: tuple[SerialBus, ...] = ()
     command: tuple[CommandRule, ...] = ()
     adapter: tuple[AdapterConfig, ...] = ()
+    watch: WatchSection = WatchSection()
+    notify: tuple[NotifyConfig, ...] = ()
