@@ -137,12 +137,15 @@ class DeadLetters:
         part: list[bytes] = []
         for line in lines:
             if size and size + len(line) > self._file_bytes:
-                _write_durably(path, part)
+                self._write_durably(path, part)
                 self._rotate()
                 part, size = [], 0
             part.append(line)
             size += len(line)
-        _write_durably(path, part)
+        self._write_durably(path, part)
+
+    def _write_durably(self, path: Path, lines: list[bytes]) -> None:
+        self._counters.inc("shutan_fsyncs_total", _write_durably(path, lines), of="dead")
 
     def _rotate(self) -> None:
         oldest = self.path(self._files - 1)
@@ -164,9 +167,10 @@ def _digest_of_line(line: bytes) -> bytes | None:
         return None
 
 
-def _write_durably(path: Path, lines: list[bytes]) -> None:
+def _write_durably(path: Path, lines: list[bytes]) -> int:
+    """Add lines to a file; returns how many fsyncs that took."""
     if not lines:
-        return
+        return 0
     is_new = not path.is_file()
     with path.open("ab") as file:
         file.writelines(lines)
@@ -178,3 +182,4 @@ def _write_durably(path: Path, lines: list[bytes]) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+    return 1 + is_new

@@ -1,8 +1,9 @@
 """Delivery: one thread per store takes spool records from its own position to the store.
 
-A batch is read, decoded and written; the rows that the store refuses become dead letters; then position and totals are
-committed together. A crash anywhere in between repeats the batch, which changes nothing in the store. What a store
-cannot take now waits in the spool: intake never waits for a store, and one store never waits for another.
+A batch is taken from memory (recent.py) or read and decoded, then written; the rows that the store refuses become dead
+letters; then position and totals move together (progress.py). A crash anywhere in between repeats what was not
+committed, which changes nothing in the store. What a store cannot take now waits in the spool: intake never waits for a
+store, and one store never waits for another.
 
 Totals count spool records: a record with any refused row is `dead`, the others are `stored`, and what is behind the
 position is pending, so that accepted = stored + dead + pending at every moment.
@@ -10,25 +11,28 @@ position is pending, so that accepted = stored + dead + pending at every moment.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
 import traceback
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from shutan_gateway.backoff import Backoff
-from shutan_gateway.dead_letters import DeadLetters, Letter, record_letter, row_letter
-from shutan_gateway.errors import Refusal, RetryLater, StoreUnavailable
+from shutan_gateway.dead_letters import DeadLetters
+from shutan_gateway.deliver_batch import Batch, Reader
+from shutan_gateway.errors import RetryLater, StateUnavailable, StoreUnavailable
+from shutan_gateway.progress import Progress
+from shutan_gateway.recent import Recent, Taken
 from shutan_gateway.stores.base import StoreRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from shutan_gateway.counters import Counters
-    from shutan_gateway.rows import Row
-    from shutan_gateway.spool import Position, Spool, SpoolRecord
-    from shutan_gateway.state import State
+    from shutan_gateway.spool import Position, Spool
+    from shutan_gateway.state import State, StoreProgress
     from shutan_gateway.stores.base import Store
 
 __all__ = ["Deliverer", "Limits", "Reader"]
@@ -39,14 +43,6 @@ _IDLE_S = 0.2  # how long the thread sleeps in the spool before it looks whether
 _BEHIND_S = 20.0  # a backlog older than this does not hold back what comes in now
 
 
-class Reader(Protocol):
-    """What makes rows of spool records (`rows.RowReader`); used by one thread."""
-
-    def rows(self, record: SpoolRecord) -> list[Row]:
-        """All rows of a record. Raises Refusal when there never will be any."""
-        ...
-
-
 class _Stopped(Exception):  # noqa: N818 - no fault: the thread was asked to end
     """The thread leaves a batch that is not committed; it is repeated at the next start."""
 
@@ -55,40 +51,15 @@ class Limits(NamedTuple):
     """Bounds of one batch and of the dead-letter files.
 
     linger_s: shortest time from one small batch to the next, which bounds commits per second where data trickles in;
-    a batch that is full is followed by the next at once.
+    a batch that is full is followed by the next at once. commit_s: shortest time between two commits of the position.
     """
 
     batch_bytes: int = 1_000_000
     batch_rows: int = 5_000
     linger_s: float = 0.1
+    commit_s: float = 1.0
     dead_file_bytes: int = 16_000_000
     dead_files: int = 4
-
-
-class _Batch:
-    """Spool records as rows: `owners[i]` is the record that row i came from; `dead` are the records that gave none."""
-
-    __slots__ = ("dead", "letters", "owners", "rows")
-
-    def __init__(self, records: Sequence[SpoolRecord], reader: Reader) -> None:
-        self.rows: list[Row] = []
-        self.owners: list[int] = []
-        self.dead: set[int] = set()
-        self.letters: list[Letter] = []
-        for index, record in enumerate(records):
-            try:
-                rows = reader.rows(record)
-            except Refusal as refusal:
-                self.dead.add(index)
-                self.letters.append(record_letter(record, str(refusal)))
-                continue
-            self.rows += rows
-            self.owners += [index] * len(rows)
-
-    def refuse(self, index: int, reason: str) -> None:
-        """Row `index` will never be stored."""
-        self.dead.add(self.owners[index])
-        self.letters.append(row_letter(self.rows[index], reason))
 
 
 class Deliverer:
@@ -106,11 +77,12 @@ class Deliverer:
         limits: Limits | None = None,
         backoff: Backoff | None = None,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        recent: Recent | None = None,
     ) -> None:
+        """recent: the newest samples as intake decoded them; without it every record is read from the spool."""
         self._store = store
         self._spool = spool
         self._reader = reader
-        self._state = state
         self._counters = counters
         self._limits = limits or Limits()
         self._backoff = backoff or Backoff()
@@ -122,7 +94,8 @@ class Deliverer:
             file_bytes=self._limits.dead_file_bytes,
             files=self._limits.dead_files,
         )
-        self._position = state.position_of(store.name)
+        self._progress = Progress(state, store.name, self._limits.commit_s)
+        self._recent = recent or Recent()
         self._rows_at_once = self._limits.batch_rows
         self._trouble: RetryLater | None = None
         self._said = False
@@ -133,9 +106,19 @@ class Deliverer:
         self._thread = threading.Thread(target=self._run, name=f"deliver-{store.name}", daemon=True)
 
     @property
+    def store_name(self) -> str:
+        """Name of the store."""
+        return self._store.name
+
+    @property
     def position(self) -> Position:
-        """Committed position: everything before it is stored or a dead letter."""
-        return self._position
+        """Everything before it is stored or a dead letter; the committed position follows (progress.py)."""
+        return self._progress.now.position
+
+    @property
+    def progress(self) -> StoreProgress:
+        """Position and totals at this moment."""
+        return self._progress.now
 
     @property
     def trouble(self) -> str | None:
@@ -146,6 +129,7 @@ class Deliverer:
     def start(self) -> None:
         """Start the thread."""
         self._counters.set("shutan_store_up", 1, store=self._store.name)
+        self._recent.passed(self._store.name, self.position.ordinal)
         self._thread.start()
 
     def stop(self, timeout_s: float = 10.0) -> bool:
@@ -155,10 +139,18 @@ class Deliverer:
             self._thread.join(timeout_s)
         if self._thread.is_alive():
             return False
+        self._recent.leave(self._store.name)
         self._store.close()
         return True
 
     def _run(self) -> None:
+        try:
+            self._deliver()
+        finally:
+            with contextlib.suppress(StateUnavailable):  # what is not committed is repeated at the next start
+                self._progress.commit(at_once=True)
+
+    def _deliver(self) -> None:
         while not self._stopping.is_set():
             try:
                 try:
@@ -180,23 +172,38 @@ class Deliverer:
         self._stopping.wait(self._next_at_s - time.monotonic())
         started_s = time.monotonic()
         self._next_at_s = started_s + self._limits.linger_s
-        records, end = self._spool.read(self._position, self._limits.batch_bytes)
-        if end == self._position:
+        taken = self._take(self.position)
+        if taken is None:
             self._counters.set("shutan_store_oldest_pending_seconds", 0, store=name)
-            self._spool.wait(self._position, _IDLE_S)
+            self._progress.commit()
+            self._note_success()
+            self._spool.wait(self.position, _IDLE_S)
             return
+        records, samples, end, durable_s = taken
         age_s = max(0, self._now_ms() - records[0].received_ms) / 1000 if records else 0
         self._counters.set("shutan_store_oldest_pending_seconds", age_s, store=name)
         if age_s < _BEHIND_S:
             self._ahead = None
         elif self._ahead is None:
             self._ahead = self._spool.end
-        batch = _Batch(records, self._reader)
+        batch = Batch(records, self._reader, samples)
         self._write(batch)
         self._commit(batch, len(records), end)
+        self._recent.passed(name, end.ordinal)
+        late_s = age_s if durable_s is None else time.monotonic() - durable_s
+        self._counters.observe("shutan_durable_to_store_seconds", late_s, len(records), store=name)
         self._write_ahead()
-        if sum(len(record.raw) for record in records) >= self._limits.batch_bytes // 2:
+        if sum([len(record.raw) for record in records]) >= self._limits.batch_bytes // 2:
             self._next_at_s = started_s
+
+    def _take(self, position: Position) -> Taken | None:
+        """The next records, from memory if they are there; None when there are none."""
+        taken = self._recent.after(position, self._limits.batch_bytes)
+        if taken is None:
+            records, end = self._spool.read(position, self._limits.batch_bytes)
+            if end != position:
+                taken = Taken(records, None, end, None)
+        return taken
 
     def _write_ahead(self) -> None:
         """While an old backlog is drained, write what comes in now as well, a batch at a time. Raises RetryLater.
@@ -206,11 +213,12 @@ class Deliverer:
         """
         if self._ahead is None:
             return
-        records, end = self._spool.read(max(self._ahead, self._position), self._limits.batch_bytes)
-        self._write(_Batch(records, self._reader))
-        self._ahead = end
+        taken = self._take(max(self._ahead, self.position))
+        if taken is not None:
+            self._write(Batch(taken.records, self._reader, taken.samples))
+            self._ahead = taken.end
 
-    def _write(self, batch: _Batch) -> None:
+    def _write(self, batch: Batch) -> None:
         """Offer all rows to the store, in parts that shrink when it breaks off, so that any small progress counts."""
         start = 0
         while start < len(batch.rows):
@@ -235,15 +243,15 @@ class Deliverer:
             if written.retry_after_s is not None:
                 self._sleep(self._backoff.next_s(written.retry_after_s))
 
-    def _commit(self, batch: _Batch, records: int, end: Position) -> None:
-        """Dead letters first, then position and totals in one transaction. Raises RetryLater; the batch is repeated."""
+    def _commit(self, batch: Batch, records: int, end: Position) -> None:
+        """Dead letters first, then position and totals together. Raises RetryLater; the batch is repeated."""
         if batch.letters:
             self._dead.write(batch.letters)
-        damaged = end.ordinal - self._position.ordinal - records
+        damaged = end.ordinal - self.position.ordinal - records
         dead = len(batch.dead)
-        self._state.commit_delivery(self._store.name, end, stored=records - dead, dead=dead + damaged)
-        self._position = end
-        self._dead.committed()
+        at_once = bool(batch.letters)
+        if self._progress.move(end, stored=records - dead, dead=dead + damaged, at_once=at_once):
+            self._dead.committed()
         for letter in batch.letters:
             reason = letter.reason.partition(":")[0]
             self._counters.inc("shutan_store_dead_rows_total", store=self._store.name, reason=reason)

@@ -13,7 +13,9 @@ __all__ = ["Disk"]
 
 
 class Disk:
-    """Plain POSIX calls; every method raises OSError as the system does."""
+    """Plain POSIX calls; every method raises OSError as the system does. `syncs` counts fsync and fdatasync."""
+
+    syncs = 0
 
     def create(self, path: Path, size: int) -> int:
         """New file of `size` zero bytes whose space is really taken; nothing is left behind on failure."""
@@ -37,12 +39,14 @@ class Disk:
     def sync_data(self, descriptor: int) -> None:
         """Data of the file on stable storage (fdatasync)."""
         os.fdatasync(descriptor)
+        self.syncs += 1
 
     def sync_folder(self, folder: Path) -> None:
         """New, renamed and deleted names of a folder on stable storage (fsync)."""
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(descriptor)
+            self.syncs += 1
         finally:
             os.close(descriptor)
 
@@ -52,6 +56,7 @@ class Disk:
         try:
             os.ftruncate(descriptor, size)
             os.fsync(descriptor)
+            self.syncs += 1
         finally:
             os.close(descriptor)
 

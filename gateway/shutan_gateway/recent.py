@@ -22,19 +22,22 @@ _MOST_BYTES = 6_000_000  # of payloads; their samples take about twice as much
 
 
 class Taken(NamedTuple):
-    """Records with their samples, the position behind the last, when the first of them became durable (monotonic s)."""
+    """Records and the position behind them; if known, their samples and when the first was durable (monotonic s)."""
 
     records: list[SpoolRecord]
-    samples: list[list[Group]]
+    samples: list[list[Group]] | None
     end: Position
-    durable_s: float
+    durable_s: float | None
 
 
 class _Group(NamedTuple):
-    """One group of the spool."""
+    """One group of the spool; start: ordinal of its first record."""
 
     start: int
-    taken: Taken
+    records: Sequence[SpoolRecord]
+    samples: Sequence[list[Group]]
+    end: Position
+    durable_s: float
     size: int
 
 
@@ -62,7 +65,7 @@ class Recent:
         with self._lock:
             if not self._places or size > self._most:
                 return
-            group = _Group(start, Taken(list(records), list(samples), end, durable_s), size)
+            group = _Group(start, records, samples, end, durable_s, size)
             self._order.append(group)
             self._groups[start] = group
             self._size += size
@@ -74,27 +77,33 @@ class Recent:
         group = self._groups.get(position.ordinal)
         if group is None:
             return None
-        records, samples, end, durable_s = group.taken
-        size = group.size
-        following = self._groups.get(end.ordinal)
-        if following is None or size >= max_bytes:
-            return group.taken
-        records, samples = list(records), list(samples)
-        while following is not None and size < max_bytes:
-            records += following.taken.records
-            samples += following.taken.samples
-            end = following.taken.end
-            size += following.size
-            following = self._groups.get(end.ordinal)
+        records: list[SpoolRecord] = []
+        samples: list[list[Group]] = []
+        durable_s, end, size = group.durable_s, group.end, 0
+        while group is not None and (not size or size + group.size <= max_bytes):
+            records += group.records
+            samples += group.samples
+            end = group.end
+            size += group.size
+            group = self._groups.get(end.ordinal)
         return Taken(records, samples, end, durable_s)
 
     def passed(self, reader: str, ordinal: int) -> None:
         """A delivery needs nothing before this ordinal; the first call makes it known."""
         with self._lock:
             self._places[reader] = ordinal
-            lowest = min(self._places.values())
-            while self._order and self._order[0].taken.end.ordinal <= lowest:
-                self._forget()
+            self._release()
+
+    def leave(self, reader: str) -> None:
+        """A delivery has ended."""
+        with self._lock:
+            self._places.pop(reader, None)
+            self._release()
+
+    def _release(self) -> None:
+        lowest = min(self._places.values(), default=None)
+        while self._order and (lowest is None or self._order[0].end.ordinal <= lowest):
+            self._forget()
 
     def _forget(self) -> None:
         group = self._order.popleft()

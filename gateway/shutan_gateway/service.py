@@ -157,6 +157,7 @@ class Service:
                 state=self._state,
                 counters=self.counters,
                 dead_dir=self._config.gateway.data_dir / "dead",
+                recent=self._shapes.recent,
             )
             self._deliverers[store.name].start()
 
@@ -201,8 +202,10 @@ class Service:
 
     def numbers(self) -> dict[Key, int | float]:
         """All numbers at one moment; per store accepted = stored + dead + pending."""
-        progress = self._state.progress()  # first: accepted can only grow until the snapshot
+        # First: accepted can only grow until the snapshot. A delivery is ahead of what it has committed.
+        progress = self._state.progress() | {name: one.progress for name, one in list(self._deliverers.items())}
         numbers = self.counters.snapshot()
+        numbers[Key("shutan_fsyncs_total", (("of", "registry"),))] = self._state.syncs
         accepted = int(numbers.get(Key("shutan_accepted_total"), 0))
         for store in self._config.store:
             if store.name not in progress:

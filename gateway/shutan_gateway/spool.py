@@ -164,13 +164,16 @@ class Spool:
         """
         if self._writing is None or self._written == self._end:
             return self._end
+        began_s = time.monotonic()
         try:
             self._disk.sync_data(self._writing.descriptor)
         except OSError as error:
             self._written = self._end
             self._finish_segment()
             raise self._failure(error, "sync") from error
+        self._counters.observe("shutan_spool_sync_seconds", time.monotonic() - began_s)
         self._counters.inc("shutan_spool_syncs_total")
+        self._counters.set("shutan_fsyncs_total", self._disk.syncs, of="spool")
         if on_durable is not None:
             on_durable()
         with self._changed:

@@ -124,6 +124,7 @@ class State:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._lock = threading.Lock()
+        self.syncs = 0  # commits, each of which syncs the write-ahead log
         self._new_schemas = _New(self._newest("SELECT max(schema_id) FROM schema"))
         self._new_sessions = _New(self._newest("SELECT max(session_id) FROM session"))
 
@@ -157,6 +158,7 @@ class State:
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
                 self._connection.execute("COMMIT")
+                self.syncs += 1
             except sqlite3.Error as error:
                 with contextlib.suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")

@@ -53,6 +53,11 @@ class JsonReader:
             found.append(row._replace(metrics=names, values=tuple(row.values), qualities=qualities))
         return found
 
+    def rows_of(self, record: SpoolRecord, groups: object) -> list[Row]:
+        """See RowReader; the fixture has no samples beside its records."""
+        del groups
+        return self.rows(record)
+
 
 class MemoryStore:
     """A store in memory: rows by key, and what to do before a call by `script`."""
@@ -140,7 +145,7 @@ class Line:
 
     def totals(self, store: str = "memory") -> tuple[int, int, int]:
         """(stored, dead, pending) of a store at one moment."""
-        progress = self.state.progress()[store]
+        progress = next(d.progress for d in self.deliverers if d.store_name == store)
         return progress.stored, progress.dead, self.spool.end.ordinal - progress.position.ordinal
 
     def letters(self, store: str = "memory") -> list[dict[str, object]]:

@@ -13,6 +13,6 @@ if TYPE_CHECKING:
 __all__ = ["SqliteStore", "create"]
 
 
-def create(config: SqliteStoreConfig, _counters: Counters) -> SqliteStore:
+def create(config: SqliteStoreConfig, counters: Counters) -> SqliteStore:
     """Factory named in the table of stores; the file is opened at the first write."""
-    return SqliteStore(config.name, config.path)
+    return SqliteStore(config.name, config.path, counters)

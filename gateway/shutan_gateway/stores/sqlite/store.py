@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from shutan_gateway.counters import Counters
     from shutan_gateway.rows import Row
     from shutan_gateway.stores.shapes import Shape
     from shutan_gateway.stores.sqlite.plan import Params
@@ -56,9 +57,11 @@ class _Group:
 class SqliteStore:
     """Store kind "sqlite". An error of the file closes it; the next write opens it again and sees what is committed."""
 
-    def __init__(self, name: str, path: Path) -> None:
+    def __init__(self, name: str, path: Path, counters: Counters | None = None) -> None:
+        """counters: where commits are counted, each of which syncs the write-ahead log."""
         self.name = name
         self._path = path
+        self._counters = counters
         self._conn: sqlite3.Connection | None = None
         self._tables: Tables | None = None
         self._shapes = ShapeCache(on_clear=self._forget_plans)
@@ -70,6 +73,8 @@ class SqliteStore:
             conn.execute("BEGIN IMMEDIATE")
             rejected = self._write(conn, tables, rows)
             conn.execute("COMMIT")
+            if self._counters is not None:
+                self._counters.inc("shutan_fsyncs_total", of="store")
         except sqlite3.Error as error:
             self.close()
             raise self._explained(error) from error
