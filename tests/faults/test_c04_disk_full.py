@@ -14,7 +14,7 @@ from support.balance import check_balance, pending
 from support.field_check import RIGHT, compare
 from support.field_nodes import Field
 from support.gateway_process import SQLITE, GatewayProcess, gateway_process
-from support.servers import Server, wait_until
+from support.servers import Server, listens, wait_until
 from support.strace import hits, injected
 
 pytestmark = [pytest.mark.flow, pytest.mark.fault]
@@ -77,25 +77,35 @@ def finish(field: Field, gateway: GatewayProcess) -> dict[str, float]:
 
 
 def test_c04_disk_full(fault: Fault, mosquitto: Server, tmp_path: Path, small_disk: Path) -> None:
-    """No crash, no acknowledgement while full; with space again all goes on by itself."""
+    """No crash, no acknowledgement while full; a start waits for space; with space all goes on by itself."""
     cycles = fault.size(short=1, long=20)
     resumed_s: list[float] = []
+    crashes = starts = 0
     with Field(mosquitto.port, 4, rate=600) as field, gateway_process(tmp_path, mosquitto.port, SMALL) as gateway:
-        process = gateway.process
         wait_until(lambda: field.acked > 0, 60, "acknowledgements flow")
         for number in range(cycles):
             ballast = fill(small_disk)
             blocked(gateway, field)
             acked = field.acked
+            if number % 2:
+                starts += 1
+                gateway.kill()
+                fill(small_disk)
+                gateway.start(wait=False)
+                sampled = field.sampled
+                wait_until(lambda sampled=sampled: field.sampled > sampled + 1200, 60, "two seconds of sampling")
+                assert field.acked == acked
+            crashes += gateway.process.poll() is not None
             ballast.unlink()
             resumed_s.append(resumed(field, acked))
+            wait_until(lambda: listens(gateway.port), 60, "the page is there again")
             fault.progress(f"{number + 1} of {cycles} times full, slowest {max(resumed_s):.2f} s")
         finish(field, gateway)
-        crashes = int(gateway.process is not process)
     fault.record(
         "C4",
         measured={
             "times_full": cycles,
+            "starts_on_the_full_disk": starts,
             "records": field.sampled,
             "crashes": crashes,
             **compare(tmp_path / "series.sqlite", field),
