@@ -71,6 +71,7 @@ class AdapterIntake:
             known.done = True
             self._last.append(known)
         self.trouble: str | None = None
+        tools.counters.set("shutan_adapter_waiting_messages", 0)
 
     @property
     def busy(self) -> bool:

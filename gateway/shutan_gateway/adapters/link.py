@@ -70,6 +70,7 @@ class AdapterLink:
             self._password = read_secret(settings.password_file, "mqtt.password_file")
         if settings.tls is not None:
             _context(settings.tls)
+        counters.set("shutan_adapter_link_up", 0)
 
     @property
     def trouble(self) -> str | None:
