@@ -1,20 +1,23 @@
 """Load generator: many QoS 0 Sparkplug nodes with record numbers in one process, over raw sockets.
 
-Each node has one device of 50 metrics (12 counters, 38 gauges). Payloads are joined from parts that were encoded
-before, so that the generator costs less than what it measures. A node keeps at most `window` records unacknowledged,
-honours acknowledgements and rebirth commands, and sends again from the acknowledged record when nothing advances.
-Run as a process of its own: `python -m bench._load --port P --nodes N --window W`; it ends on SIGTERM, or
+Each node has one device of 50 metrics: 12 counters and 38 gauges (`mixed`), or 50 gauges (`floats`), or one gauge
+(`one`). Payloads are joined from parts that were encoded before, and one loop serves all sockets every few
+milliseconds, so that the generator costs less than what it measures. A node keeps at most `window` records
+unacknowledged, honours acknowledgements and rebirth commands, and sends again from the acknowledged record when nothing
+advances. Run as a process of its own: `python -m bench._load --port P --nodes N --window W`; it ends on SIGTERM, or
 with `--records` when so many of each node are acknowledged, and prints JSON.
 """
 
 import argparse
-import asyncio
 import contextlib
 import json
 import random
+import select
 import signal
+import socket
 import struct
 import sys
+import threading
 import time
 
 from shutan_wire import catalogue, ids, mqtt, records
@@ -29,7 +32,10 @@ COUNTERS, GAUGES = 12, 38
 FIRST_RECORD = 3_000_000  # four varint bytes, as a node in its second year
 VARIANTS = 8
 RESEND_S = 10.0
-BURST = 20
+BURST = 100
+PACE_S = 0.005
+OUT_BYTES = 200_000  # unsent bytes of a node above which it makes no more
+CONNECTING = 20  # sessions begun at once
 
 
 def varint(value: int) -> bytes:
@@ -42,12 +48,17 @@ def varint(value: int) -> bytes:
     return bytes(out)
 
 
-def chosen_metrics() -> list[catalogue.Metric]:
-    """50 metrics of a three-phase meter."""
+def chosen_metrics(kind: str = "mixed") -> list[catalogue.Metric]:
+    """Metrics of a three-phase meter: 50, or one; `floats` takes the last few of 50 gauges from the environment."""
     energy = [metric for metric in catalogue.all_metrics() if metric.family == "energy"]
-    counters = [metric for metric in energy if metric.kind == "counter"][:COUNTERS]
-    gauges = [metric for metric in energy if metric.kind == "gauge"][:GAUGES]
-    return counters + gauges
+    counters = [metric for metric in energy if metric.kind == "counter"]
+    gauges = [metric for metric in energy if metric.kind == "gauge"]
+    if kind == "one":
+        return gauges[:1]
+    if kind == "floats":
+        air = [metric for metric in catalogue.all_metrics() if metric.family == "environment"]
+        return [*gauges, *air][: COUNTERS + GAUGES]
+    return counters[:COUNTERS] + gauges[:GAUGES]
 
 
 MARK_T, MARK_N, MARK_S = 0x1F_FFFF_FFFF, 0x0F_FFFF, 77  # replaced in the encoded template
@@ -60,6 +71,7 @@ class Template:
         stamp = 0x18, varint(1_700_000_000_001)
         parts = [b"\x08" + stamp[1]]
         parts.append(self._metric(256, b"\x58" + varint(FIRST_RECORD), stamp[1]))
+        self._heads: dict[int, bytes] = {}
         counted = iter(registers)
         for metric in metrics:
             if metric.kind == "counter":
@@ -92,6 +104,14 @@ class Template:
             )
         )
 
+    def packet(self, topic: str, time_ms: int, record: int, seq: int) -> bytes:
+        """One payload as a PUBLISH at QoS 0."""
+        payload = self.payload(time_ms, record, seq)
+        head = self._heads.get(len(payload))
+        if head is None:
+            head = self._heads[len(payload)] = mqtt.publish(topic, payload)[: -len(payload)]
+        return head + payload
+
 
 class Node:
     """One edge node: session, window of unacknowledged records, acknowledgements."""
@@ -116,6 +136,9 @@ class Node:
         self.time_ms = 0
         self.sent = self.resent = self.rebirths = 0
         self.moved_s = time.monotonic()
+        self.decoder = mqtt.PacketDecoder()
+        self.out = bytearray()
+        self.born = False
         self.data_topic = ids.topic(SITE, ids.DDATA, self.name, DEVICE)
 
     def birth(self) -> bytes:
@@ -153,7 +176,7 @@ class Node:
             # A sample time belongs to its record, also when the record is sent again.
             time_ms = 1_780_000_000_000 + self.next * 100
             template = self.templates[self.next % VARIANTS]
-            out.append(mqtt.publish(self.data_topic, template.payload(time_ms, self.next, self.seq)))
+            out.append(template.packet(self.data_topic, time_ms, self.next, self.seq))
             self.seq = (self.seq + 1) & 255
             self.next += 1
         self.newest = max(self.newest, self.next - 1)
@@ -173,54 +196,74 @@ class Node:
             self.moved_s = time.monotonic()
         return b""
 
-    async def run(self, port: int, stop: asyncio.Event) -> None:
-        """Session until stop."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    def connect(self, port: int) -> socket.socket:
+        """Open the session and ask for commands."""
+        self.socket = socket.create_connection(("127.0.0.1", port), 20)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         death = encode_payload(Payload(None, [Metric(records.BDSEQ, datatype=dt.INT64, value=0)]))
         will = (ids.topic(SITE, ids.NDEATH, self.name), death, 1, False)
-        writer.write(mqtt.connect(self.name, 60, will=will))
-        writer.write(mqtt.subscribe(1, [(ids.topic(SITE, ids.NCMD, self.name), 1)]))
-        decoder = mqtt.PacketDecoder()
-        born = False
-        receive = asyncio.ensure_future(reader.read(65536))
-        while not stop.is_set() and self.acked < self.last:
-            done, _ = await asyncio.wait({receive}, timeout=0.005 if born else None)
-            if done:
-                data = receive.result()
-                if not data:
-                    raise ConnectionError(f"{self.name}: broker closed the connection")
-                receive = asyncio.ensure_future(reader.read(65536))
-                decoder.feed(data)
-                for kind, flags, body in decoder.packets():
-                    if kind == mqtt.SUBACK:
-                        born = True
-                        writer.write(self.birth())
-                    elif kind == mqtt.PUBLISH:
-                        writer.write(self.command(mqtt.parse_publish(flags, body)[1]))
-            if born:
-                writer.write(self.burst())
-            await writer.drain()
-        receive.cancel()
-        writer.write(mqtt.DISCONNECT)
-        with contextlib.suppress(OSError):
-            await writer.drain()
-            writer.close()
-            await writer.wait_closed()
+        self.socket.sendall(mqtt.connect(self.name, 60, will=will))
+        self.socket.sendall(mqtt.subscribe(1, [(ids.topic(SITE, ids.NCMD, self.name), 1)]))
+        self.socket.setblocking(False)
+        return self.socket
+
+    def receive(self) -> None:
+        """Take what came: the answer to SUBSCRIBE, commands."""
+        data = self.socket.recv(65536)
+        if not data:
+            raise ConnectionError(f"{self.name}: broker closed the connection")
+        self.decoder.feed(data)
+        for kind, flags, body in self.decoder.packets():
+            if kind == mqtt.SUBACK:
+                self.born = True
+                self.out += self.birth()
+            elif kind == mqtt.PUBLISH:
+                self.out += self.command(mqtt.parse_publish(flags, body)[1])
+
+    def send(self) -> None:
+        """Send what is due, as far as the socket takes it."""
+        if self.born and len(self.out) < OUT_BYTES and self.acked < self.last:
+            self.out += self.burst()
+        if self.out:
+            with contextlib.suppress(BlockingIOError):
+                del self.out[: self.socket.send(self.out)]
 
 
-async def load(
-    port: int, count: int, window: int, rate: float, *, records_each: int = 1 << 61, resend_s: float = RESEND_S
+def load(
+    port: int,
+    count: int,
+    window: int,
+    rate: float,
+    *,
+    kind: str = "mixed",
+    records_each: int = 1 << 61,
+    resend_s: float = RESEND_S,
 ) -> dict[str, int]:
     """Run all nodes until SIGTERM or until each has `records_each` acknowledged; totals."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
+    stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    metrics = chosen_metrics()
+        signal.signal(number, lambda _number, _frame: stop.set())
+    metrics = chosen_metrics(kind)
     nodes = [Node(index, window, rate / count, metrics) for index in range(count)]
-    for node in nodes:
-        node.last, node.resend_s = FIRST_RECORD + records_each - 1, resend_s
-    await asyncio.gather(*[node.run(port, stop) for node in nodes])
+    poll = select.epoll()
+    by_socket: dict[int, Node] = {}
+    left = list(nodes)
+    while not stop.is_set() and any(node.acked < node.last for node in nodes):
+        next_s = time.monotonic() + PACE_S
+        for node in left[:CONNECTING]:
+            node.last, node.resend_s = FIRST_RECORD + records_each - 1, resend_s
+            by_socket[node.connect(port).fileno()] = node
+            poll.register(node.socket, select.EPOLLIN)
+        del left[:CONNECTING]
+        for descriptor, _ in poll.poll(0):
+            by_socket[descriptor].receive()
+        for node in by_socket.values():
+            node.send()
+        stop.wait(next_s - time.monotonic())
+    for node in by_socket.values():
+        with contextlib.suppress(OSError):
+            node.socket.send(mqtt.DISCONNECT)
+            node.socket.close()
     return {
         "sent": sum(node.sent for node in nodes),
         "resent": sum(node.resent for node in nodes),
@@ -239,9 +282,18 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=1e9, help="messages a second of all nodes together")
     parser.add_argument("--records", type=int, default=1 << 61, help="records of each node; then it ends by itself")
     parser.add_argument("--resend-s", type=float, default=RESEND_S, help="without an acknowledgement for so long")
+    parser.add_argument("--kind", choices=("mixed", "floats", "one"), default="mixed", help="what a payload holds")
     told = parser.parse_args()
-    done = load(told.port, told.nodes, told.window, told.rate, records_each=told.records, resend_s=told.resend_s)
-    print(json.dumps(asyncio.run(done)))
+    done = load(
+        told.port,
+        told.nodes,
+        told.window,
+        told.rate,
+        kind=told.kind,
+        records_each=told.records,
+        resend_s=told.resend_s,
+    )
+    print(json.dumps(done))
     return 0
 
 
