@@ -4,6 +4,7 @@
 total and tariffs. NN = 1 is the newest. What a gateway lost with its disk is filled from them.
 """
 
+from shutan_meters.errors import Refused
 from shutan_meters.profile import BY_CT, BY_PT, DLT645
 from shutan_meters.values import bcd
 
@@ -41,7 +42,10 @@ async def read_daily_freeze(
         items = [i for i in range(len(profile)) if _tariff(profile.singles, i, direction) >= 0]
         if not items:
             continue
-        block = await device.fetch(transport, bytes((back, direction, 6, 5)))
+        try:
+            block = await device.fetch(transport, bytes((back, direction, 6, 5)))
+        except Refused:
+            continue  # a meter that keeps no reverse block still has the forward one
         for i in items:
             at = _STEP * _tariff(profile.singles, i, direction)
             value = profile.value(i, block, at, device.ratio(profile.flags[i] & (BY_CT | BY_PT)))

@@ -33,15 +33,22 @@ BITS = 11
 TURN_S = 0.02
 PIECE = 16
 BABBLE_S = 2.0
+_BEGAN_S = time.monotonic()
 DEAD, BABBLE, STRANGER = "dead", "babble", "stranger"
 OPENED_MS = 1_774_972_800_000
 PLANT = distillery(5, OPENED_MS)
 
 
-class SimBus:
-    """One bus. faults: address as on the wire -> DEAD, BABBLE or STRANGER; may be changed while it runs.
+def _plant_ms() -> int:
+    """Plant time: an hour after the plant opened, going on as this process does."""
+    return OPENED_MS + 3_600_000 + round(1000 * (time.monotonic() - _BEGAN_S))
 
-    whom: request -> address; requests: address -> monotonic seconds of each request
+
+class SimBus:
+    """One bus. faults: address as on the wire -> _BEGAN_S = time.monotonic()
+    DEAD, BABBLE or STRANGER; may be changed while it runs.
+
+        whom: request -> address; requests: address -> monotonic seconds of each request
     """
 
     def __init__(
@@ -88,7 +95,7 @@ class SimBus:
             self._noisy_until = now + begin_s + self._babble_s
             self._stream(noise, begin_s)
             return
-        for reply in self._responder.feed(request, OPENED_MS + 3_600_000 + int(time.monotonic() * 1000) % 3_600_000):
+        for reply in self._responder.feed(request, _plant_ms()):
             if now >= self._noisy_until:
                 self._stream(_foreign(reply) if fault == STRANGER else reply, begin_s)
 

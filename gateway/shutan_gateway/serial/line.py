@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ByteLine", "Line", "LineLost", "MbapLine", "open_line"]
 
+_PAUSE_S = 0.005  # shortest silence that counts as one: portions of an answer come further apart than its characters
+_NOISY_PAUSE_S = 0.05  # after bytes that were no answer: adapters hand them over in portions of up to 16 ms
 _QUIET_LIMIT_S = 0.5  # a line that is never quiet is spoken into all the same
+_NOISY_LIMIT_S = 3.0
 _CONNECT_S = 5.0
 _CHUNK = 4096
 _KEPT = 8192  # bytes that nobody waited for; the rest of a babble is dropped
@@ -138,7 +141,8 @@ class ByteLine:
     def __init__(self, owner: _Owner, character_s: float) -> None:
         self._port = _Descriptor(owner)
         self._character_s = character_s
-        self._pause_s = max(PAUSE_CHARACTERS * character_s, 0.002)
+        self._pause_s = max(PAUSE_CHARACTERS * character_s, _PAUSE_S)
+        self._noisy = False
         self._loop = asyncio.get_running_loop()
         self.busy_s = 0.0
 
@@ -148,10 +152,14 @@ class ByteLine:
 
     async def _quiet(self) -> None:
         """Throw away what came until the line has been silent for the pause between two frames."""
-        end = self._loop.time() + _QUIET_LIMIT_S
+        pause_s, limit_s = self._pause_s, _QUIET_LIMIT_S
+        if self._noisy:
+            pause_s, limit_s = max(pause_s, _NOISY_PAUSE_S), _NOISY_LIMIT_S
+            self._noisy = False
+        end = self._loop.time() + limit_s
         while self._loop.time() < end:
             heard = self._port.take()
-            if not heard and not await self._port.wait(self._loop.time() + self._pause_s):
+            if not heard and not await self._port.wait(self._loop.time() + pause_s):
                 return
 
     async def transact(
@@ -174,13 +182,12 @@ class ByteLine:
             data = self._port.take()
             if data:
                 buffer += data
-                if complete(buffer) > 0 or len(buffer) >= LIMIT:
+                if complete(buffer) > 0:
                     return buffer
-            elif not await self._port.wait(end):
-                if buffer:
-                    return buffer
+            elif not await self._port.wait(end) and not buffer:
                 raise NoAnswer("bus", "silent")
-            if self._loop.time() >= end and buffer:
+            if len(buffer) >= LIMIT or (buffer and self._loop.time() >= end):
+                self._noisy = True
                 return buffer
 
 

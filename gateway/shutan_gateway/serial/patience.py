@@ -27,6 +27,7 @@ class Patience:
         self._timeout_ms = timeout_ms
         self._left = 1
         self._more = more
+        self._reason = "silent"
         self.answered = False
         self.silent = 0
         self.damaged = 0
@@ -36,13 +37,14 @@ class Patience:
     ) -> bytes | bytearray:
         """See `shutan_meters.master`."""
         if self._left <= 0:
-            raise NoAnswer("bus", "not asked again in this reading")
+            raise NoAnswer("bus", self._reason)  # not asked again in this reading
         try:
             buffer = await self._line.transact(request, complete, self._timeout_ms or timeout_ms)
         except NoAnswer:
             if request:  # without one it only listened for what is late
                 self.silent += 1
                 self._left -= 1
+                self._reason = "silent"
             raise
         if complete(buffer):
             if not self.answered:
@@ -51,4 +53,5 @@ class Patience:
         elif request:
             self.damaged += 1
             self._left -= 1
+            self._reason = f"{len(buffer)} bytes without a whole answer"
         return buffer

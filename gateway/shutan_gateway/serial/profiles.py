@@ -27,11 +27,16 @@ def packaged() -> dict[str, Traversable]:
 
 
 @cache
+def _packaged(name: str) -> Profile | None:
+    known = packaged()
+    return load_profile(known[name].read_text(encoding="utf-8")) if name in known else None
+
+
 def load(name: str) -> Profile:
     """A packaged profile by name, or a profile.json by path. Raises ProfileError."""
-    known = packaged()
-    if name in known:
-        return load_profile(known[name].read_text(encoding="utf-8"))
+    profile = _packaged(name)
+    if profile is not None:
+        return profile
     path = Path(name)
     if path.suffix == ".json" and path.is_file():
         try:
@@ -40,7 +45,8 @@ def load(name: str) -> Profile:
             raise ProfileError(name, [f"byte {error.start}: not UTF-8 text"]) from None
         except ProfileError as error:
             raise ProfileError(name, error.mistakes) from None
-    raise ProfileError("profile", [f"no profile {name!r}; known: {', '.join(known)}; or the path of a .json file"])
+    known = ", ".join(packaged())
+    raise ProfileError("profile", [f"no profile {name!r}; known: {known}; or the path of a .json file"])
 
 
 def wanted_of(profile: Profile, metrics: tuple[str, ...]) -> bytes | None:
