@@ -6,6 +6,7 @@ stops reading when `busy` says so, and the broker sends no more than its limit o
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import traceback
@@ -13,7 +14,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from shutan_gateway.adapters.exact import whole
-from shutan_gateway.adapters.memory import SEEN_MAX, Memory, Place, Settled
+from shutan_gateway.adapters.memory import SEEN_MAX, Arrival, Memory, Place, Settled
 from shutan_gateway.adapters.registers import Register, advance
 from shutan_gateway.counters import Key
 from shutan_gateway.errors import Refusal, StateUnavailable
@@ -34,17 +35,20 @@ log = logging.getLogger("shutan.adapters")
 
 _WAITING_MAX = 1_000  # messages whose samples are not durable yet
 _REGISTERS_MAX = 20_000
+_DRIFT_MS = 1_000  # receive times run ahead of the clock by no more than this
 
 
 class Delivery:
     """One message on its way: what it changes, how many offers are open, how to acknowledge it (None = QoS 0)."""
 
-    __slots__ = ("acknowledge", "digest", "done", "left", "notes", "registers")
+    __slots__ = ("acknowledge", "arrival", "digest", "done", "left", "notes", "offers", "registers")
 
     def __init__(self, digest: bytes, acknowledge: Callable[[], None] | None) -> None:
         self.digest = digest
         self.acknowledge = acknowledge
-        self.left = 0
+        self.arrival = 0  # number of its note, when it has no time of its own
+        self.offers: list[Offer] = []
+        self.left = 0  # offers that are not durable yet
         self.done = False  # committed here
         self.registers: list[tuple[Place, Register]] = []
         self.notes: list[tuple[str, str, str | None]] = []
@@ -66,6 +70,10 @@ class AdapterIntake:
         self._settled: deque[Delivery] = deque()  # filled by the gateway's intake thread
         self._last: deque[Delivery] = deque(maxlen=SEEN_MAX)  # committed and acknowledged
         self._again: list[Delivery] = []  # what a broker may send again in this session
+        self._unnoted: list[tuple[Delivery, Arrival]] = []  # receive times that are not on disk yet
+        self._arrived = memory.arrivals()
+        self._arrivals = max((one.number for one in self._arrived), default=0)
+        self._last_ms = 0
         for digest in memory.seen():
             known = Delivery(digest, None)
             known.done = True
@@ -83,9 +91,13 @@ class AdapterIntake:
         """Whether nothing waits."""
         return not self._open
 
-    def new_session(self) -> None:
-        """The broker may now send again what it has no acknowledgement for, whatever we sent."""
-        self._again = [*self._last, *self._open.values()]
+    def new_session(self, *, kept: bool = True) -> None:
+        """The broker may now send again what it has no acknowledgement for, unless it has not kept the session."""
+        self._again = [*self._last, *self._open.values()] if kept else []
+        if not kept and self._arrived:
+            self._arrived = []
+            with contextlib.suppress(StateUnavailable):  # they are looked at only when something comes again
+                self._memory.forget_arrivals()
         for delivery in self._open.values():
             delivery.acknowledge = None
 
@@ -97,17 +109,40 @@ class AdapterIntake:
             return
         delivery = Delivery(digest, acknowledge)
         self._open[id(delivery)] = delivery
+        message = message._replace(received_ms=self._received(message.received_ms, delivery, again=again))
         adapter = next((one for one in self.adapters if one.claims(message.topic)), None)
         label = "none" if adapter is None else adapter.name
         self._tools.counters.inc("shutan_adapter_messages_total", adapter=label)
-        offers: list[Offer] = []
-        if adapter is not None:
-            offers = self._read(adapter, message, delivery)
-        delivery.left = len(offers)
-        if offers:
-            self._offers.extend(offers)
-        else:
+        timed = adapter is None or self._read(adapter, message, delivery)
+        delivery.left = len(delivery.offers)
+        if not delivery.offers:
             self._settled.append(delivery)
+        elif timed or not digest or delivery.arrival:
+            self._hand_over(delivery)
+        else:
+            self._arrivals += 1
+            delivery.arrival = self._arrivals
+            self._unnoted.append((delivery, Arrival(self._arrivals, digest, message.received_ms)))
+
+    def _received(self, now_ms: int, delivery: Delivery, *, again: bool) -> int:
+        """Receive time of a message: the noted one when it comes again, else now, but never one twice."""
+        if again:
+            for index, arrival in enumerate(self._arrived):
+                if arrival.digest == delivery.digest:
+                    del self._arrived[index]
+                    delivery.arrival = arrival.number
+                    return arrival.received_ms
+        if self._last_ms - _DRIFT_MS < now_ms <= self._last_ms:
+            now_ms = self._last_ms + 1
+        self._last_ms = now_ms
+        return now_ms
+
+    def _hand_over(self, delivery: Delivery) -> None:
+        """Its offers may go to the gateway, in order of arrival: behind those that wait for a note they wait too."""
+        if self._unnoted:
+            self._unnoted.append((delivery, Arrival(0, b"", 0)))
+        else:
+            self._offers.extend(delivery.offers)
 
     def _known(self, digest: bytes, acknowledge: Callable[[], None]) -> bool:
         """A message sent again: settled already (acknowledge it) or still on its way (its new number counts)."""
@@ -121,7 +156,8 @@ class AdapterIntake:
                 return True
         return False
 
-    def _read(self, adapter: Adapter, message: Inbound, delivery: Delivery) -> list[Offer]:
+    def _read(self, adapter: Adapter, message: Inbound, delivery: Delivery) -> bool:
+        """Offers of a message; whether all its samples have a time of their own."""
         try:
             samples = adapter.read(message)
         except Refusal as refusal:
@@ -134,7 +170,8 @@ class AdapterIntake:
             self._refuse(adapter, message, "adapter_failed", f"{where}: {error!r}")
             samples = []
         delivery.notes = [(adapter.name, note.key, note.text) for note in adapter.notes()]
-        return [self._offer(adapter, message, one, delivery) for one in samples]
+        delivery.offers = [self._offer(adapter, message, one, delivery) for one in samples]
+        return all(one.t_ms is not None for one in samples)
 
     def _refuse(self, adapter: Adapter, message: Inbound, reason: str, detail: str) -> None:
         # Both at one moment: received = duplicates + rejected + accepted.
@@ -192,6 +229,8 @@ class AdapterIntake:
 
     def work(self) -> None:
         """Hand over what the gateway has room for; commit and acknowledge what is durable."""
+        if self._unnoted and not self._note():
+            return
         while self._offers and self._tools.offers.put(self._offers[0], 0):
             self._offers.popleft()
         ready = list(self._settled)
@@ -199,18 +238,36 @@ class AdapterIntake:
             self._commit(ready)
         self._tools.counters.set("shutan_adapter_waiting_messages", len(self._open))
 
-    def _commit(self, ready: list[Delivery]) -> None:
+    def _note(self) -> bool:
+        """Receive times to disk, then the samples may go on."""
+        arrivals = [arrival for _, arrival in self._unnoted if arrival.number]
+        if not self._persist(lambda: self._memory.note(arrivals)):
+            return False
+        for delivery, _ in self._unnoted:
+            self._offers.extend(delivery.offers)
+        self._unnoted.clear()
+        return True
+
+    def _persist(self, act: Callable[[], None]) -> bool:
+        """Write to the state file; False when it cannot be done now (it is tried again)."""
         try:
-            self._memory.commit([Settled(one.digest, tuple(one.registers), tuple(one.notes)) for one in ready])
+            act()
         except StateUnavailable as error:
             self._tools.counters.inc("shutan_state_errors_total")
             if self.trouble is None:
                 log.warning("nothing is acknowledged to devices now: %s", error)
             self.trouble = str(error)
-            return
+            return False
+        self._tools.counters.inc("shutan_fsyncs_total", of="adapters")
         if self.trouble is not None:
             log.info("messages of devices are acknowledged again")
             self.trouble = None
+        return True
+
+    def _commit(self, ready: list[Delivery]) -> None:
+        changes = [Settled(one.digest, tuple(one.registers), tuple(one.notes), one.arrival) for one in ready]
+        if not self._persist(lambda: self._memory.commit(changes)):
+            return
         for delivery in ready:
             self._settled.popleft()
             del self._open[id(delivery)]

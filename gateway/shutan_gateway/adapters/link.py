@@ -184,7 +184,7 @@ class AdapterLink:
         if code.is_failure:
             self._refused = f"refused: {code}"
             return
-        self._intake.new_session()
+        self._intake.new_session(kept=flags.session_present)
         wanted = self._wanted()
         if not flags.session_present:
             self._subscribed.clear()

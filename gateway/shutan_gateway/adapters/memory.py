@@ -1,15 +1,16 @@
 """What adapters must know again after a restart: registers, announcements, messages that were settled last.
 
-The order for each message is fixed, and any kill between two steps is harmless:
+The order for each message is fixed, and a kill between any two steps is harmless:
 
+0. when it has no time of its own: its digest and receive time are noted here;
 1. its samples become durable in the spool;
-2. one transaction here: its registers, its notes, its digest;
+2. one transaction here: its registers, its notes, its digest; the note of step 0 goes;
 3. it is acknowledged to the broker.
 
-Killed before 1: the message comes again and meets the registers from before it. Killed between 1 and 2: the same, so
-the same contents are computed again; with a device time the record is an exact repeat, without one the same contents
-stand a second time, later. Killed between 2 and 3: it comes again marked as a repeat and its digest is known. So no
-energy is lost and none counts twice. The other order (2 before 1) could move an offset for a sample never stored.
+Killed before 2: the message comes again, meets the registers from before it and gets the noted time, so the same record
+is made again and the spool knows it as a repeat. Killed between 2 and 3: it comes again and its digest is known. So no
+energy is lost and none counts twice. Registers before the spool (2 before 1) could move an offset for a sample that was
+never stored; without step 0 a repeat would stand behind later samples, and a register would seem to fall.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from shutan_gateway.adapters.registers import Register, from_text, to_text
 from shutan_gateway.errors import StartError, StateUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Generator, Iterable
     from pathlib import Path
 
-__all__ = ["SEEN_MAX", "Memory", "Place", "Settled"]
+__all__ = ["SEEN_MAX", "Arrival", "Memory", "Place", "Settled"]
 
 SEEN_MAX = 64  # a broker has at most 20 unacknowledged messages on the way to a client (mosquitto's default)
 _VERSION = 1
@@ -37,6 +38,7 @@ CREATE TABLE register (
 CREATE TABLE note (
     adapter TEXT NOT NULL, key TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (adapter, key)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE arrival (number INTEGER PRIMARY KEY, digest BLOB NOT NULL, received_ms INTEGER NOT NULL) STRICT;
 CREATE TABLE seen (number INTEGER PRIMARY KEY, digest BLOB NOT NULL) STRICT;
 """
 
@@ -50,12 +52,21 @@ class Place(NamedTuple):
     metric: str
 
 
+class Arrival(NamedTuple):
+    """A message without a time of its own, not settled yet."""
+
+    number: int
+    digest: bytes
+    received_ms: int
+
+
 class Settled(NamedTuple):
-    """What one message changed. notes: (adapter, key, text or None to forget)."""
+    """What one message changed. notes: (adapter, key, text or None to forget); arrival: number of its note or 0."""
 
     digest: bytes
     registers: tuple[tuple[Place, Register], ...]
     notes: tuple[tuple[str, str, str | None], ...]
+    arrival: int = 0
 
 
 class Memory:
@@ -110,22 +121,47 @@ class Memory:
         registers: dict[Place, Register] = {}
         notes: dict[tuple[str, str], str | None] = {}
         digests: list[tuple[bytes]] = []
+        arrivals: list[tuple[int]] = []
         for one in settled:
             registers.update(one.registers)
             notes.update({(adapter, key): text for adapter, key, text in one.notes})
             if one.digest:
                 digests.append((one.digest,))
+            if one.arrival:
+                arrivals.append((one.arrival,))
         rows = [(*place, to_text(register)) for place, register in registers.items()]
         kept = [(adapter, key, text) for (adapter, key), text in notes.items() if text is not None]
         gone = [pair for pair, text in notes.items() if text is None]
-        connection = self._connection
-        try:
-            connection.execute("BEGIN IMMEDIATE")
+        with self._transaction() as connection:
             connection.executemany("INSERT OR REPLACE INTO register VALUES (?, ?, ?, ?, ?)", rows)
             connection.executemany("INSERT OR REPLACE INTO note VALUES (?, ?, ?)", kept)
             connection.executemany("DELETE FROM note WHERE adapter = ? AND key = ?", gone)
+            connection.executemany("DELETE FROM arrival WHERE number = ?", arrivals)
             connection.executemany("INSERT INTO seen (digest) VALUES (?)", digests)
             connection.execute("DELETE FROM seen WHERE number <= (SELECT max(number) FROM seen) - ?", (SEEN_MAX,))
+
+    def arrivals(self) -> list[Arrival]:
+        """Messages that were not settled when the last run ended, oldest first."""
+        rows = self._connection.execute("SELECT number, digest, received_ms FROM arrival ORDER BY number")
+        return [Arrival(*row) for row in cast("list[tuple[int, bytes, int]]", rows.fetchall())]
+
+    def note(self, arrivals: Iterable[Arrival]) -> None:
+        """Keep receive times before their samples are handed over. Raises StateUnavailable; then nothing changed."""
+        with self._transaction() as connection:
+            connection.executemany("INSERT INTO arrival VALUES (?, ?, ?)", arrivals)
+
+    def forget_arrivals(self) -> None:
+        """The broker has a new session: nothing comes again. Raises StateUnavailable."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM arrival")
+            connection.execute("DELETE FROM seen")
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Generator[sqlite3.Connection]:
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             with contextlib.suppress(sqlite3.Error):
