@@ -70,7 +70,7 @@ class Server:
         self.url = f"http://{HOST}:{port}"
         self.log = folder / f"{name}.log"
         self.shared = False  # true for one that serves many tests: its log is only of interest to those that name it
-        self._environment = {**os.environ, **(environment or {})}
+        self.environment = {**os.environ, **(environment or {})}
         self._ready = ready or (lambda: listens(port))
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -92,7 +92,7 @@ class Server:
             self._process = subprocess.Popen(
                 self.command,
                 cwd=self.folder,
-                env=self._environment,
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
