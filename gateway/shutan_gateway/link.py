@@ -11,6 +11,7 @@ import contextlib
 import json
 import logging
 import random
+import ssl
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -118,7 +119,11 @@ class Link:
             will = (self._state_topic, _state(online=False, timestamp_ms=will_ms), 1, True)
             password = None if self._password is None else self._password.reveal()
             client.connect(settings.client_id, settings.keepalive_s, will, settings.username, password)
-            waiting = self._enter(client)
+            try:
+                waiting = self._enter(client)
+            except (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError) as error:
+                # A refused certificate ends like this when the broker's alert is lost behind our own CONNECT.
+                raise ConnectionRefusedError("closed before an answer to CONNECT; the broker's log says why") from error
             if waiting is None:
                 return
             online = _state(online=True, timestamp_ms=will_ms)

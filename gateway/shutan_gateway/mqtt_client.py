@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Connack", "Messages", "MqttClient", "Suback"]
 
 _READ_BYTES = 262_144
+_VERDICT_S = 0.5
 _READS = 4  # reads per poll
 _OUT_BYTES = 4_000_000  # what may wait to be sent
 
@@ -63,6 +64,8 @@ class MqttClient:
             if tls is not None:
                 self._socket = tls.wrap_socket(self._socket, server_hostname=host)
             self._socket.setblocking(False)
+            if isinstance(self._socket, ssl.SSLSocket):
+                _hear_verdict(self._socket)
         except BaseException:
             self._socket.close()
             raise
@@ -216,3 +219,14 @@ class MqttClient:
         for end in (self._socket, self._wake_in, self._wake_out):
             with contextlib.suppress(OSError):
                 end.close()
+
+
+def _hear_verdict(secure: ssl.SSLSocket) -> None:
+    """Raise what the broker says about our certificate: in TLS 1.3 it comes behind the client's handshake.
+
+    A broker that accepts sends tickets then (RFC 8446, 4.6.1). Without this wait its alert is lost when the connection
+    ends under our CONNECT, and nobody knows why.
+    """
+    if secure.version() == "TLSv1.3" and select.select([secure], [], [], _VERDICT_S)[0]:
+        with contextlib.suppress(ssl.SSLWantReadError):
+            secure.recv(1)
