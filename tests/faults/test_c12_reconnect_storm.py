@@ -46,7 +46,7 @@ def busiest(back: list[float], span_s: float = 1.0) -> int:
 
 
 def test_c12_reconnect_storm_of_real_nodes(tmp_path: Path, fault: Fault) -> None:
-    rate, readings = fault.size(short=(30, 12), long=(1, 60))
+    rate, readings = fault.size(short=(40, 10), long=(1, 60))
     limit_s = fault.size(short=40.0, long=1200.0)
     with swarm_line(
         tmp_path,

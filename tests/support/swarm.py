@@ -168,6 +168,10 @@ class Swarm:
             self._births[name] = self._births.get(name, 0) + lines.count(BIRTH, 0, whole)
         return dict(self._births)
 
+    def says(self, name: str, event: str) -> bool:
+        """Whether a node has ever said this event."""
+        return b'"event": "%b"' % event.encode() in (self._folder / name / "console.jsonl").read_bytes()
+
     def last_words(self) -> dict[str, tuple[int, int]]:
         """(newest record, acknowledged record) of each node by its console; exact after `stop`."""
         said = {name: [event for event in self.events(name) if "newest" in event][-1] for name in self.names}

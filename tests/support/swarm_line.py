@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from shutan_gateway.stores.sqlite.schema import list_series, open_readonly, read_series
+from support.bad_link import BadLink
 from support.balance import check_balance, pending
 from support.gateway_process import GatewayProcess, gateway_process
 from support.nodes import TimeServer
@@ -21,7 +22,7 @@ user root
 listener {port} 127.0.0.1
 allow_anonymous true
 set_tcp_nodelay true
-max_queued_messages 100000
+max_queued_messages {queued}
 sys_interval 1
 """
 
@@ -34,6 +35,7 @@ class SwarmLine:
     broker: Server
     gateway: GatewayProcess
     swarm: Swarm
+    links: tuple[BadLink, ...] = ()  # of the nodes, of the gateway
 
     def stored(self) -> dict[str, list[tuple[int, int, float]]]:
         """(record, Wh, W) of every row of each node's meter, in the order of their times."""
@@ -55,9 +57,13 @@ class SwarmLine:
         return found
 
     def rows(self) -> int:
-        """Rows of all meters in the store so far."""
-        if not (self.gateway.folder / "series.sqlite").is_file():
-            return 0
+        """Rows of all meters in the store so far, by a gateway that runs."""
+        if not self.gateway.number('shutan_store_stored_total{store="local"}'):
+            return 0  # the file may be half made
+        return self.count()
+
+    def count(self) -> int:
+        """Rows of all meters in a store that has some."""
         with closing(open_readonly(self.gateway.folder / "series.sqlite")) as conn:
             tables = {series.table_name for series in list_series(conn) if series.family == "energy"}
             return sum(conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables)  # noqa: S608
@@ -102,26 +108,48 @@ class SwarmLine:
         }
 
 
-def broker(folder: Path, more: str = "") -> Server:
-    """A broker whose queues are as long as the gateway's guide asks for, unless `more` says otherwise."""
+def broker(folder: Path, queued: int = 100_000) -> Server:
+    """A broker that keeps so many messages for a client that does not read; it says its figures every second."""
     port = free_port()
     config = folder / "mosquitto.conf"
-    config.write_text(BROKER.format(port=port) + more)
+    config.write_text(BROKER.format(port=port, queued=queued))
     return Server("mosquitto", [tool("mosquitto"), "-c", config], folder, port)
+
+
+def configure(gateway: GatewayProcess, keepalive_s: int, intake: str = "") -> None:
+    """Write another keep-alive, and further lines of [intake], into the file of a gateway that does not run yet."""
+    config = gateway.folder / "gateway.toml"
+    text = config.read_text(encoding="utf-8")
+    for old, new in (("keepalive_s = 5\n", f"keepalive_s = {keepalive_s}\n"), ("[intake]\n", f"[intake]\n{intake}\n")):
+        assert old in text
+        text = text.replace(old, new)
+    config.write_text(text, encoding="utf-8")
 
 
 @contextlib.contextmanager
 def swarm_line(
-    folder: Path, *, node_port: int = 0, gateway_port: int = 0, more: str = "", rate: int = 1, **swarm: Any
+    folder: Path,
+    *,
+    bad: bool = False,
+    rate: int = 1,
+    keepalive_s: int = 30,
+    gateway_keepalive_s: int = 5,
+    intake: str = "",
+    **swarm: Any,
 ) -> Generator[SwarmLine]:
     """Start all but the nodes.
 
-    node_port, gateway_port: where they find the broker when not at its own; more: of its configuration; swarm: as Swarm
+    bad: nodes and gateway reach the broker over proxies; intake: more lines of [intake]; others: as Swarm
     """
-    with (
-        broker(folder, more) as server,
-        TimeServer(rate) as clock,
-        gateway_process(folder, gateway_port or server.port) as gateway,
-        Swarm(folder / "nodes", port=node_port or server.port, time_port=clock.port, rate=rate, **swarm) as nodes,
-    ):
-        yield SwarmLine(folder, server, gateway, nodes)
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(broker(folder))
+        links = [stack.enter_context(BadLink(server.port, seed)) for seed in (1, 2)] if bad else []
+        clock = stack.enter_context(TimeServer(rate))
+        gateway = gateway_process(folder, links[1].port if bad else server.port)
+        configure(gateway, gateway_keepalive_s, intake)
+        stack.enter_context(gateway)
+        port = links[0].port if bad else server.port
+        nodes = Swarm(
+            folder / "nodes", port=port, time_port=clock.port, rate=rate, keepalive_s=keepalive_s, **swarm
+        )  # fmt: skip
+        yield SwarmLine(folder, server, gateway, stack.enter_context(nodes), tuple(links))
