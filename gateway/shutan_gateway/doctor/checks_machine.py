@@ -27,6 +27,7 @@ _SLOW_MB_S = 2.0
 _BORN_S = 1_767_225_600  # 2026-01-01: this program is younger
 _OFFSET_S = 1.0
 _JUMP_S = 2.0
+_TOLD_S = 3600.0
 _LOCAL_REFERENCE = "7F7F0101"  # chronyc's word for its own clock
 
 
@@ -133,12 +134,15 @@ class ClockWatch:
 
     def __init__(self) -> None:
         self._offset_s = time.time() - time.monotonic()
+        self._jumped: tuple[float, float] | None = None  # monotonic time and size of the last one
 
     def look(self, wall_s: float | None = None, monotonic_s: float | None = None) -> Iterator[Finding]:
-        """A finding when the clock was set since the last look; slow corrections (500 ppm) are no jump."""
+        """A finding for an hour after the clock was set; slow corrections (500 ppm) are no jump."""
         wall_s = time.time() if wall_s is None else wall_s
         monotonic_s = time.monotonic() if monotonic_s is None else monotonic_s
         jump_s = wall_s - monotonic_s - self._offset_s
         self._offset_s += jump_s
         if abs(jump_s) > _JUMP_S:
-            yield Finding("clock.jumped", "", {"jump_s": round(jump_s, 1)})
+            self._jumped = (monotonic_s, jump_s)
+        if self._jumped is not None and monotonic_s - self._jumped[0] < _TOLD_S:
+            yield Finding("clock.jumped", "", {"jump_s": round(self._jumped[1], 1)})

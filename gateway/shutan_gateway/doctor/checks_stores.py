@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import http.client
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
@@ -15,6 +14,7 @@ from shutan_gateway.errors import ConfigError, StartError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from shutan_gateway.config import GatewayConfig, InfluxStoreConfig
 
@@ -32,9 +32,10 @@ def store_findings(config: GatewayConfig) -> Iterator[Finding]:
     for store in config.store:
         if store.kind == "influxdb":
             yield from _influx(store)
-        else:
-            path = store.path if store.kind == "sqlite" else store.folder
-            yield from _local(store.name, Path(path))
+        elif store.kind == "sqlite":
+            yield from _local(store.name, store.path)
+        elif store.kind == "files":
+            yield from _local(store.name, store.folder)
 
 
 def _local(name: str, path: Path) -> Iterator[Finding]:
