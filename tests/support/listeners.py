@@ -64,7 +64,7 @@ class Mail:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(pem)
         self._tls, self._refuse = tls, refuse
-        self.messages: list[str] = []
+        self.messages: list[bytes] = []
         self.envelopes: list[str] = []
         self.logins: list[str] = []
         self.plain_commands: list[str] = []
@@ -114,7 +114,7 @@ class Mail:
                 lines: list[bytes] = []
                 while (part := reader.readline()) != b".\r\n":
                     lines.append(part)
-                self.messages.append(b"".join(lines).decode())
+                self.messages.append(b"".join(lines))
                 line.sendall(b"250 taken\r\n")
             elif verb in {"", "QUIT"}:
                 line.sendall(b"221 bye\r\n")

@@ -136,7 +136,7 @@ def _mail(channel: MailNotify, host: str, changes: Sequence[Change]) -> None:
     message["Date"] = formatdate()
     message["Message-ID"] = make_msgid(domain=channel.sender.partition("@")[2])
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(text(changes, channel.language))
+    message.set_content(text(changes, channel.language), cte="base64")  # any server takes it
     try:
         with _smtp(channel) as server:
             if channel.security == "starttls":

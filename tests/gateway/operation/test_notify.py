@@ -217,7 +217,7 @@ def test_mail_goes_over_tls_with_a_login(tmp_path: Path, security: str) -> None:
         looks(watch_of(tmp_path, text), STUCK)
     assert server.logins == ["\0u\0pass word"]
     assert not {"AUTH", "MAIL", "DATA"} & set(server.plain_commands)
-    message = email.message_from_string(server.messages[0], policy=email.policy.default)
+    message = email.message_from_bytes(server.messages[0], policy=email.policy.default)
     assert "暂存队列无法写入" in message["Subject"]
     assert [line for line in server.envelopes if "b@plant.example" in line]
     body = message.get_body()
