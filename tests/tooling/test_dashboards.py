@@ -69,7 +69,7 @@ LABELS: dict[str, Mapping[str, str]] = {
 }
 
 
-def numbers(seen: int = 5, **values: float) -> bytes:
+def numbers(seen: int = 5, /, **values: float) -> bytes:
     """A page of /metrics; a name that the gateway does not have is a KeyError."""
     healthy = {
         "shutan_start_time_seconds": 1.0,
@@ -141,7 +141,7 @@ def test_each_alert_is_silent_in_health_and_fires_at_its_fault(victoria_metrics:
 def test_every_query_of_the_gateways_numbers_finds_its_data(victoria_metrics: Server) -> None:
     now_s = int(time.time()) - 60
     for before_s in (120, 60, 0):
-        page = numbers(seen=200 - before_s)
+        page = numbers(200 - before_s)
         victoria_metrics.post("/api/v1/import/prometheus", page, timestamp=str((now_s - before_s) * 1000))
     victoria_metrics.get("/internal/force_flush")
     board = json.loads((dashboards.FOLDER / "gateway.json").read_text(encoding="utf-8"))
