@@ -12,6 +12,7 @@ from shutan_gateway.batch import Batch
 from shutan_gateway.decode import Decoded, explain
 from shutan_gateway.decoder import Decoder, Shapes
 from shutan_gateway.errors import Refusal
+from shutan_gateway.node_faults import NodeFaults
 from shutan_gateway.spool import BIRTH, DATA, GAP, SpoolRecord
 from shutan_gateway.watermarks import NUMBER_MAX
 from shutan_gateway.window import Verdict, Windows
@@ -55,6 +56,7 @@ class Acceptor:
         self.due: set[Stream] = set()  # streams whose nodes should hear the watermark
         self.decoder = Decoder(shapes, max_payload_bytes)
         self.windows = Windows(conflict_window, _WINDOWS)
+        self.faults = NodeFaults()
         self._quarantine = quarantine
 
     def take_batch(self) -> Batch:
@@ -69,17 +71,17 @@ class Acceptor:
             decoded = self.decoder.decode(device.definition, raw, received_ms, device.recent)
         except Refusal as refusal:
             self.batch.reject(refusal.reason)
-            self.fault(refusal.reason)
+            self.fault(refusal.reason, node=node)
             self._keep(arrival, refusal.reason, refusal.detail)
             return Outcome(None, readable=False, rebirth=False)
         device.heard_ms = received_ms
         if decoded.groups:
             device.sample_ms = decoded.groups[-1].t_ms
         if decoded.unknown_names:
-            self.fault("unknown_metric", decoded.unknown_names)
+            self.fault("unknown_metric", decoded.unknown_names, node)
         rebirth = decoded.unknown_aliases > 0
         if rebirth:
-            self.fault("unknown_alias")
+            self.fault("unknown_alias", node=node)
         stream = node.stream if decoded.record else None
         if rebirth and (stream is not None or not decoded.groups):
             # A numbered record comes again after the rebirth; half of it must not be acknowledged.
@@ -95,15 +97,17 @@ class Acceptor:
         try:
             decoded = explain(arrival.device.definition, payload, arrival.received_ms)
         except Refusal as refusal:
-            self.fault(refusal.reason)
+            self.fault(refusal.reason, node=arrival.node)
             self._keep(arrival, refusal.reason, refusal.detail)
             return
         if decoded.groups:
             self._plain(BIRTH, arrival, decoded)
 
-    def fault(self, kind: str, n: int = 1) -> None:
-        """Count a protocol fault."""
+    def fault(self, kind: str, n: int = 1, node: Node | None = None) -> None:
+        """Count a protocol fault, of a node where it is known."""
         self.batch.count("shutan_faults_total", n, kind=kind)
+        if node is not None:
+            self.faults.note(node.site, node.name, kind, n)
 
     def keep(self, reason: str, detail: str, raw: bytes, topic: str, received_ms: int) -> None:
         """Put a refused message into quarantine."""
@@ -152,6 +156,7 @@ class Acceptor:
             self.batch.count("shutan_conflicts_total")
         for cause, n in decoded.faults:
             self.batch.count("shutan_bad_values_total", n, cause=cause)
+            self.faults.note(node.site, node.name, cause, n)
 
     def seed(self, site: str, node: str, device: str, decoded: Decoded) -> None:
         """Let the window know a record that is in the spool already."""

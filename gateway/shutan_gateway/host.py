@@ -176,7 +176,7 @@ class Host:
             return
         device = node.devices.get(device_name) if node.online else None
         if device is None:
-            self.acceptor.fault("data_before_birth")
+            self.acceptor.fault("data_before_birth", node=node)
             self.rebirths.ask(node, now_s)
             self._hold(node, Held(device_name, message.payload, message.received_ms, now_s + HELD_S))
             return
@@ -195,9 +195,9 @@ class Host:
         if not outcome.readable:
             return
         if outcome.seq is None or outcome.seq > 255:
-            self.acceptor.fault("sequence_missing")
+            self.acceptor.fault("sequence_missing", node=node)
         elif not node.sequence.take(outcome.seq, now_s, self._settings.reorder_s):
-            self.acceptor.fault("sequence_repeat")
+            self.acceptor.fault("sequence_repeat", node=node)
         if node.sequence.deadline_s is not None:
             self._gaps.add(node)
 
@@ -253,13 +253,13 @@ class Host:
         node = self._node(site, name) if payload is not None else None
         if payload is None or node is None:
             return
-        facts = self._facts(payload)
+        facts = self._facts(node, payload)
         device = self._device_of(site, name, "", payload)
         session_id = 0
         if facts.store_id is not None:
             session_id = self._registry.session_id(SessionRow(site, name, facts.store_id, facts.boot_id))
         if payload.seq != 0:
-            self.acceptor.fault("birth_sequence")
+            self.acceptor.fault("birth_sequence", node=node)
         self.acceptor.batch.count("shutan_births_total")
         if session_id and session_id != node.session_id:
             # Another boot than the one known: what waits may have been numbered in another store. It is sent again.
@@ -280,15 +280,15 @@ class Host:
         if node.held:  # of devices: their births follow, or they are asked for
             self.rebirths.ask(node, now_s + self._settings.rebirth_min_interval_s)
 
-    def _facts(self, payload: Payload) -> _Facts:
+    def _facts(self, node: Node, payload: Payload) -> _Facts:
         found: dict[str, int] = {}
         for metric in payload.metrics:
             if metric.name is not None and isinstance(metric.value, int) and -(2**63) <= metric.value < 2**64:
                 found[metric.name] = metric.value & _U64 if metric.name != records.BDSEQ else metric.value
         if records.BDSEQ not in found:
-            self.acceptor.fault("birth_without_bdseq")
+            self.acceptor.fault("birth_without_bdseq", node=node)
         if found.get(records.STORE_FIRST, 0) > NUMBER_MAX:
-            self.acceptor.fault("store_first")
+            self.acceptor.fault("store_first", node=node)
             del found[records.STORE_FIRST]
         return _Facts(
             found.get(records.BDSEQ),
@@ -319,7 +319,7 @@ class Host:
         if payload is None or node is None:
             return
         if not node.online:
-            self.acceptor.fault("device_birth_before_node")
+            self.acceptor.fault("device_birth_before_node", node=node)
             self.rebirths.ask(node, now_s)
             return
         device = self._device_of(site, name, device_name, payload)
@@ -339,7 +339,7 @@ class Host:
             return
         bd_seq = next((m.value for m in payload.metrics if m.name == records.BDSEQ), None)
         if not isinstance(bd_seq, int):
-            self.acceptor.fault("death_without_bdseq")
+            self.acceptor.fault("death_without_bdseq", node=node)
         elif not node.online:
             self._drop_held(node)
         elif bd_seq == node.bd_seq:  # else the will of an older session, late
@@ -371,7 +371,7 @@ class Host:
             self._gaps.discard(node)
         for node in [node for node in self._gaps if node.sequence.lost(now_s)]:
             self._gaps.discard(node)
-            self.acceptor.fault("sequence_gap")
+            self.acceptor.fault("sequence_gap", node=node)
             self.rebirths.ask(node, now_s)
         if self._held:
             for node in self.nodes.values():

@@ -93,7 +93,7 @@ class Intake:
         )
         self._offered = Offered(parts.state, parts.shapes, self._host.acceptor)
         if parts.nodes is not None:
-            parts.nodes.attach(self._host.nodes, self._offered.devices)
+            parts.nodes.attach(self._host.nodes, self._offered.devices, self._host.acceptor.faults)
         self._trouble: tuple[str, float] | None = None  # what refuses now, since when
         self._saved_s = self._shown_s = time.monotonic()
         self._unsaved = False

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, NotRequired, TypedDict
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from shutan_gateway.node_faults import NodeFaults
     from shutan_gateway.sessions import Device, Node
 
 __all__ = ["DeviceFacts", "NodeFacts", "NodeTable"]
@@ -30,7 +31,7 @@ class DeviceFacts(TypedDict):
 class NodeFacts(TypedDict):
     """A node; source "sparkplug", or "offered" for wired meters and adapters, which have no session.
 
-    faults: protocol faults seen, by kind; left out where there are none.
+    faults: protocol faults and bad values seen, by kind (node_faults.py); left out where there are none.
     """
 
     site: str
@@ -44,6 +45,7 @@ class NodeFacts(TypedDict):
 class _Attached(NamedTuple):
     nodes: Mapping[tuple[str, str], Node]
     offered: Callable[[], list[tuple[tuple[str, str, str], Device]]]
+    faults: NodeFaults
 
 
 class NodeTable:
@@ -56,9 +58,10 @@ class NodeTable:
         self,
         nodes: Mapping[tuple[str, str], Node],
         offered: Callable[[], list[tuple[tuple[str, str, str], Device]]],
+        faults: NodeFaults,
     ) -> None:
         """Intake begins: these are its tables."""
-        self._attached = _Attached(nodes, offered)
+        self._attached = _Attached(nodes, offered, faults)
 
     def rows(self) -> list[NodeFacts]:
         """All nodes, by site and name; bounded. Any thread: the copies of the tables are made in one step each."""
@@ -83,6 +86,10 @@ class NodeTable:
                 {"site": site, "node": name, "source": "offered", "online": True, "devices": []},
             )
             row["devices"].append(_facts(device, facts))
+        for (site, name), kinds in attached.faults.snapshot().items():
+            for source in ("sparkplug", "offered"):
+                if (site, name, source) in rows:
+                    rows[site, name, source]["faults"] = kinds
         return [rows[key] for key in sorted(rows)]
 
 
