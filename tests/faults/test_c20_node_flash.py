@@ -56,6 +56,6 @@ def test_c20_power_cut_of_a_node(fault: Fault) -> None:
             "numbers_used_again": "== 0",
             "most_lost_from_ram_and_declared": f"<= {BLOCK}",
         },
-        note=f"a model of the file system: an append stops after any byte; RAM holds at most {BLOCK} records that are not "
-        "in the journal yet, and what a cut takes of them is declared by a gap record",
+        note=f"a model of the file system: an append stops after any byte; RAM holds at most {BLOCK} records that "
+        "are not in the journal yet, and what a cut takes of them is declared by a gap record",
     )
