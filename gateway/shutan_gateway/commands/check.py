@@ -25,14 +25,20 @@ def check(
 ) -> None:
     """Check a configuration: one line per mistake with file, key, what was found and what is accepted."""
     problems = ()
+    buses: list[str] = []
     try:
-        load_config(config)
+        loaded = load_config(config)
+        if loaded.serial:
+            from shutan_gateway.serial.budget import budget_of  # noqa: PLC0415 - only where meters are wired
+
+            buses = [budget_of(bus).text for bus in loaded.serial]
     except ConfigError as error:
         problems = error.problems
     if as_json:
-        typer.echo(json.dumps({"file": str(config), "problems": [p._asdict() for p in problems]}, ensure_ascii=False))
+        found = {"file": str(config), "problems": [p._asdict() for p in problems]} | ({"buses": buses} if buses else {})
+        typer.echo(json.dumps(found, ensure_ascii=False))
     elif not problems:
-        typer.echo(f"{config}: ok")
+        typer.echo("\n".join([f"{config}: ok", *buses]))
     else:
         for problem in problems:
             typer.echo(problem.line(), file=sys.stderr)
