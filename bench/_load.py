@@ -120,7 +120,8 @@ class Node:
         self.name = f"n{index:03d}"
         self.window = window
         self.rate = rate
-        self.last = 1 << 62  # number of the last record that this node makes
+        self.first = FIRST_RECORD  # numbers of the first and the last record that this node makes
+        self.last = 1 << 62
         self.resend_s = RESEND_S
         self.began_s = 0.0
         self.metrics = metrics
@@ -140,6 +141,13 @@ class Node:
         self.out = bytearray()
         self.born = False
         self.data_topic = ids.topic(SITE, ids.DDATA, self.name, DEVICE)
+
+    def go_on(self, made: int, records_each: int, resend_s: float) -> None:
+        """Begin behind `made` records of a life before, make `records_each` more."""
+        self.first = self.next = FIRST_RECORD + made
+        self.acked = self.newest = self.first - 1
+        self.last = self.acked + records_each
+        self.resend_s = resend_s
 
     def birth(self) -> bytes:
         """NBIRTH and DBIRTH packets."""
@@ -171,7 +179,7 @@ class Node:
             self.moved_s = now_s
         out: list[bytes] = []
         self.began_s = self.began_s or now_s
-        allowed = FIRST_RECORD + self.rate * (now_s - self.began_s)
+        allowed = self.first + self.rate * (now_s - self.began_s)
         while len(out) < BURST and self.next <= min(self.acked + self.window, allowed, self.last):
             # A sample time belongs to its record, also when the record is sent again.
             time_ms = 1_780_000_000_000 + self.next * 100
@@ -236,6 +244,7 @@ def load(
     rate: float,
     *,
     kind: str = "mixed",
+    made: int = 0,
     records_each: int = 1 << 61,
     resend_s: float = RESEND_S,
 ) -> dict[str, int]:
@@ -251,7 +260,7 @@ def load(
     while not stop.is_set() and any(node.acked < node.last for node in nodes):
         next_s = time.monotonic() + PACE_S
         for node in left[:CONNECTING]:
-            node.last, node.resend_s = FIRST_RECORD + records_each - 1, resend_s
+            node.go_on(made, records_each, resend_s)
             by_socket[node.connect(port).fileno()] = node
             poll.register(node.socket, select.EPOLLIN)
         del left[:CONNECTING]
@@ -268,8 +277,8 @@ def load(
         "sent": sum(node.sent for node in nodes),
         "resent": sum(node.resent for node in nodes),
         "rebirths": sum(node.rebirths for node in nodes),
-        "acked": sum(node.acked - FIRST_RECORD + 1 for node in nodes),
-        "newest": sum(node.newest - FIRST_RECORD + 1 for node in nodes),
+        "acked": sum(node.acked - node.first + 1 for node in nodes),
+        "newest": sum(node.newest - node.first + 1 for node in nodes),
     }
 
 
@@ -280,6 +289,7 @@ def main() -> int:
     parser.add_argument("--nodes", type=int, default=64)
     parser.add_argument("--window", type=int, default=300, help="records a node keeps unacknowledged")
     parser.add_argument("--rate", type=float, default=1e9, help="messages a second of all nodes together")
+    parser.add_argument("--made", type=int, default=0, help="records that each node has made in a life before")
     parser.add_argument("--records", type=int, default=1 << 61, help="records of each node; then it ends by itself")
     parser.add_argument("--resend-s", type=float, default=RESEND_S, help="without an acknowledgement for so long")
     parser.add_argument("--kind", choices=("mixed", "floats", "one"), default="mixed", help="what a payload holds")
@@ -290,6 +300,7 @@ def main() -> int:
         told.window,
         told.rate,
         kind=told.kind,
+        made=told.made,
         records_each=told.records,
         resend_s=told.resend_s,
     )
