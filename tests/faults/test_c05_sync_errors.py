@@ -76,10 +76,10 @@ def test_c05_slow_disk_leaves_memory_flat(fault: Fault, mosquitto: Server, tmp_p
         Field(mosquitto.port, 8, rate=fault.size(short=300, long=1000)) as field,
         gateway_process(tmp_path, mosquitto.port) as gateway,
     ):
-        wait_until(lambda: field.acked > 300, 60, "acknowledgements flow")
+        wait_until(lambda: field.acked > 0, 60, "acknowledgements flow")
         with injected(gateway.pid, SYNCS, "delay_enter=300000", tmp_path):
             seen = field.acked
-            wait_until(lambda: field.acked > seen + 300, 60, "acknowledgements flow with a slow disk")
+            wait_until(lambda: field.acked > seen, 60, "acknowledgements flow with a slow disk")
             began_s, acked, sampled = time.monotonic(), field.acked, field.sampled
             while time.monotonic() - began_s < seconds:
                 samples.append(look(gateway.pid).rss_kb / MIB)

@@ -103,7 +103,7 @@ def test_c06_store_down_for_days(fault: Fault, mosquitto: Server, tmp_path: Path
         Field(mosquitto.port, count=20, rate=LIVE_PER_S) as field,
         gateway_process(tmp_path, mosquitto.port, sink.config(more="timeout_s = 1")) as gateway,
     ):
-        for name in ("refused", "hanging", "503", "429"):
+        for name in fault.size(short=("refused", "429"), long=("refused", "hanging", "503", "429")):
             wait_until(lambda: sink.records > 0 and pending(gateway) < LIVE_PER_S, 60, "the line flows")
             outage = Outage(sink, name, retry_after_s=fault.size(short=1, long=5))
             posts, start_mib = sink.posts, look(gateway.pid).rss_kb / MIB

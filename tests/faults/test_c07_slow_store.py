@@ -16,14 +16,7 @@ from support.servers import Server, wait_until
 
 pytestmark = [pytest.mark.flow, pytest.mark.fault]
 
-LATENCY_S = 2.0
 BYTES_PER_S = 1000
-
-
-def slow(_request: Request) -> Say | None:
-    """The answer comes late."""
-    time.sleep(LATENCY_S)  # the server is slow: that is what is tested
-    return None
 
 
 class Watch:
@@ -58,9 +51,15 @@ def test_c07_slow_store(fault: Fault, mosquitto: Server, tmp_path: Path) -> None
         wait_until(lambda: sink.records > rate, 60, "the line flows")
         before = Watch(field, gateway, fault.size(short=0.5, long=20), fault)
         taken, refused = sink.records, gateway.number('shutan_store_retries_total{store="sink"}')
+        latency_s = fault.size(short=0.5, long=2.0)
+
+        def slow(_request: Request) -> Say | None:
+            time.sleep(latency_s)  # the server is slow: that is what is tested
+            return None
+
         sink.fail = slow
         sink.pace(BYTES_PER_S)
-        during = Watch(field, gateway, fault.size(short=3, long=240), fault)
+        during = Watch(field, gateway, fault.size(short=1.5, long=240), fault)
         taken = sink.records - taken
         broke_off = gateway.number('shutan_store_retries_total{store="sink"}') - refused
         waiting = int(pending(gateway))
