@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
+from shutan_gateway.quarantine import FOLDER, Item, items
 from shutan_gateway.stores.sqlite.schema import list_series, open_readonly, read_series
 from support.gateway_process import SQLITE, GatewayProcess, gateway_process
 from support.servers import HOST, Server, wait_until
@@ -37,7 +39,7 @@ site = "works"
 """
 
 
-def publish(broker: Server, messages: Iterable[tuple[str, str]], *, retain: bool = False) -> None:
+def publish(broker: Server, messages: Iterable[tuple[str, str | bytes]], *, retain: bool = False) -> None:
     """Send at QoS 1, in order, and wait for the broker's acknowledgement of each."""
 
     async def send() -> None:
@@ -117,3 +119,38 @@ def test_totals_are_exact_through_kills_and_a_lost_count(mosquitto: Server, tmp_
         assert stored(gateway, "plug1", "energy", "active_energy_import_wh") == expected
         assert gateway.number("shutan_conflicts_total") == 0
         balanced(gateway)
+
+
+@pytest.mark.flow
+def test_announced_and_malformed_devices_beside_each_other(mosquitto: Server, tmp_path: Path) -> None:
+    gateway = gateway_process(tmp_path, mosquitto.port, SQLITE + ADAPTERS)
+    config = '{"uniq_id":"m1_total","stat_t":"meters/1","unit_of_meas":"kWh","stat_cla":"total_increasing",'
+    config += '"val_tpl":"{{ value_json.kwh }}","dev":{"ids":["m1"]}}'
+    bad = [b'{"ENERGY":{"Total":1', b'{"ENERGY":{"Total":NaN}}', b"[" * 17 + b"]" * 17, b"\xff\xfe", b'{"a":1,"a":2}']
+    reasons = ["bad_json", "nan", "deep_json", "bad_utf8", "duplicate_key"]
+    with gateway:
+        wait_until(lambda: gateway.number("shutan_adapter_link_up") == 1, LIMIT_S, "the adapters' session")
+        publish(mosquitto, [("homeassistant/sensor/m1/total/config", config)], retain=True)
+        wait_until(lambda: gateway.number('shutan_adapter_messages_total{adapter="announced"}') == 1, LIMIT_S, "config")
+        wait_until(lambda: settled(gateway), LIMIT_S, "nothing waits")
+        gateway.kill()
+        publish(mosquitto, [("meters/1", '{"kwh":"1234.567"}')])  # before the gateway hears the announcement again
+        publish(mosquitto, [("tele/bad/SENSOR", payload) for payload in bad])
+        publish(mosquitto, [("board7/sensor/energy/state", "8231.5"), tasmota(1, "0.007")])
+        gateway.start()
+        wait_until(
+            lambda: stored(gateway, "boards", "board7", "active_energy_import_wh") == [8_231_500], LIMIT_S, "ESPHome"
+        )
+        wait_until(lambda: stored(gateway, "announced", "m1", "total_wh_i", "unmapped") == [1_234_567], LIMIT_S, "HA")
+        wait_until(lambda: stored(gateway, "plug1", "energy", "active_energy_import_wh") == [7], LIMIT_S, "Tasmota")
+        for reason in reasons:
+            assert gateway.number(f'shutan_rejected_total{{reason="{reason}"}}') == 1
+        wait_until(lambda: settled(gateway), LIMIT_S, "all acknowledged")
+        balanced(gateway)
+        folder = tmp_path / "data" / FOLDER
+        wait_until(lambda: len(list(items(folder))) == len(bad), LIMIT_S, "the quarantine on disk")
+        kept = [item for item in items(folder) if isinstance(item, Item)]
+        assert sorted(item.reason for item in kept) == sorted(reasons)
+        assert {item.topic for item in kept} == {"tele/bad/SENSOR"}
+        health = json.loads(gateway.get("/healthz"))
+        assert health["sources"] == {"adapter": "ok"}

@@ -1,6 +1,8 @@
 """A node of another maker: the gateway stores every sample of it, reports its faults, asks for births, goes on."""
 
+import json
 import re
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -172,6 +174,35 @@ def test_death_with_another_sessions_number_ends_nothing(gateway: Gateway, node:
     wait_until(lambda: set(range(1 + SAMPLES)) <= set(_stored(gateway)), LIMIT_S, "samples of both sessions")
     assert gateway.counters()["shutan_births_total"] == 4
     _accounts_balance(gateway)
+
+
+@pytest.mark.flow
+def test_doctor_lists_the_faults_of_a_foreign_node(gateway: Gateway, node: Talk) -> None:
+    node.ask({"op": "before_birth", "t_ms": T0_MS - STEP_MS})
+    gateway.reports('shutan_faults_total{kind="data_before_birth"}', 1)
+    node.ask({"op": "birth"})
+    _send(node, 0, SAMPLES)
+    node.ask({"op": "unknown_alias", "t_ms": T0_MS - STEP_MS})
+    node.ask({"op": "jump", "t_ms": T0_MS - STEP_MS})
+    gateway.reports('shutan_faults_total{kind="unknown_alias"}', 1)
+    gateway.reports('shutan_faults_total{kind="sequence_gap"}', 1)
+    wait_until(lambda: set(range(SAMPLES)) <= set(_stored(gateway)), LIMIT_S, "every sample all the same")
+    command = [
+        Path(sys.executable).with_name("shutan"),
+        "doctor",
+        "--config",
+        gateway.folder / "gateway.toml",
+        "--json",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    findings = json.loads(done.stdout)
+    listed = {one["subject"]: one["facts"]["kinds"] for one in findings["findings"] if one["kind"] == "node.faults"}
+    assert set(listed) == {f"{GROUP}/{NODE}"}
+    assert {kind.split()[0] for kind in listed[f"{GROUP}/{NODE}"].split(", ")} >= {
+        "data_before_birth",
+        "unknown_alias",
+        "sequence_gap",
+    }
 
 
 def _rebirths(node: Talk) -> int:
