@@ -8,7 +8,7 @@ from typing import Protocol, cast
 
 import pytest
 
-from faults.harness import Fault, Settings
+from faults.harness import Fault, Settings, commit_now
 
 _PASSED = pytest.StashKey[bool]()
 
@@ -43,7 +43,7 @@ def fault_settings(pytestconfig: pytest.Config) -> Settings:
             sys.stderr.write(f"\n{text}")
             sys.stderr.flush()
 
-    return Settings(form, folder, say)
+    return Settings(form, folder, say, commit_now())
 
 
 @pytest.fixture

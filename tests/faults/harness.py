@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-__all__ = ["SHORT", "Fault", "Figure", "Settings", "file_name", "misses", "row_id"]
+__all__ = ["SHORT", "Fault", "Figure", "Settings", "commit_now", "file_name", "misses", "row_id"]
 
 SHORT, LONG = "short", "long"
 Figure = int | float | str | bool
@@ -40,12 +40,13 @@ class Settings(NamedTuple):
     """How this session runs.
 
     form: short (inside `make test`) or long (`make faults`); results: folder for result files, None writes none;
-    say: prints one line although pytest captures the output.
+    say: prints one line although pytest captures the output; commit: what runs, "+" behind it with changes of its own.
     """
 
     form: str
     results: Path | None
     say: Callable[[str], None]
+    commit: str = ""
 
 
 class Fault:
@@ -102,6 +103,7 @@ class Fault:
             "test": self._test,
             "command": f'make faults ARGS="-k {self._test}"',
             "seconds": round(time.monotonic() - self._began_s, 1),
+            "commit": self._settings.commit,
             **_origin(),
         }
         if self._settings.results is not None:
@@ -142,14 +144,18 @@ def misses(measured: Mapping[str, Figure], bar: Mapping[str, str]) -> list[str]:
 
 
 def _origin() -> dict[str, Figure]:
-    """Commit, date, machine and how busy it was (processes that wanted a core in the last minute)."""
-    changed = _git("status", "--porcelain", "--", *_SOURCES) != ""
+    """Date, machine and how busy it was (processes that wanted a core in the last minute)."""
     return {
-        "commit": _git("rev-parse", "--short=10", "HEAD") + ("+" if changed else ""),
         "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%MZ"),
         "load_1min": round(os.getloadavg()[0], 1),
         "machine": f"{_processor()}, Linux {platform.release()}, Python {platform.python_version()}",
     }
+
+
+def commit_now() -> str:
+    """The commit of the working tree, for the start of a session; "+" behind it when something was changed since."""
+    changed = _git("status", "--porcelain", "--", *_SOURCES) != ""
+    return _git("rev-parse", "--short=10", "HEAD") + ("+" if changed else "")
 
 
 def _git(*words: str) -> str:

@@ -171,9 +171,9 @@ def test_c02_power_cut_on_the_spool(
     fault: Fault, tmp_path: Path, memory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every state that a cut may leave opens, and holds everything that was acknowledged, once."""
-    trace, truth = work(tmp_path / "life", monkeypatch, batches=fault.size(short=6, long=140))
+    trace, truth = work(tmp_path / "life", monkeypatch, batches=fault.size(short=6, long=110))
     chance = random.Random(3)  # noqa: S311 - the same states each time
-    count = fault.size(short=4, long=150)
+    count = fault.size(short=4, long=110)
     verdict, second = Verdict(), 0
     for number, cut in enumerate(filter(verdict.is_new, cuts(trace, chance, count))):
         acked: dict[str, int] = {}

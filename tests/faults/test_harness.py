@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from faults.harness import LONG, SHORT, Fault, Settings, file_name, misses, row_id
+from faults.harness import LONG, SHORT, Fault, Settings, commit_now, file_name, misses, row_id
 
 
 def a_fault(form: str, folder: Path | None) -> Fault:
     said: list[str] = []
-    return Fault(Settings(form, folder, said.append), "test_c01_sample")
+    return Fault(Settings(form, folder, said.append, commit_now()), "test_c01_sample")
 
 
 def test_a_missed_bar_fails_and_is_written_as_missed(tmp_path: Path) -> None:
