@@ -1,7 +1,7 @@
 # Every command sets up what it needs: Python's side in .venv, interpreters and servers in .tools; the system stays as it is.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo check lint types layers house test faults promises bench lock clean dashboards
+.PHONY: help setup demo check lint types layers house test faults promises bench lock clean dashboards metrics
 
 PYTHON := .venv/bin/python
 
@@ -48,6 +48,9 @@ bench: setup ## throughput and memory figures, e.g. make bench ARGS="--json"
 dashboards: setup ## write Grafana's dashboards and the alert rules
 	@$(PYTHON) scripts/dashboards.py
 	@$(PYTHON) scripts/alerts.py
+
+metrics: setup ## write docs/metrics.md
+	@$(PYTHON) scripts/metrics_page.py
 
 lock: ## renew the lock files, e.g. make lock ARGS="-U"
 	scripts/lock $(ARGS)
