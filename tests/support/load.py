@@ -9,15 +9,27 @@ from support.places import REPO
 
 
 class Load:
-    """Numbered records of many QoS 0 nodes, 50 values each; ends by itself when `records` of each are acknowledged."""
+    """Numbered records of many QoS 0 nodes, 50 values each; ends by itself when `records` of each are acknowledged.
+
+    window: most records that a node leaves unacknowledged; rate: messages a second of all nodes together;
+    made: records of each node in a load before this one, with the same gateway
+    """
 
     def __init__(
-        self, port: int, *, nodes: int, records: int, window: int, rate: float = 1e9, resend_s: float = 2.0
+        self,
+        port: int,
+        *,
+        nodes: int,
+        records: int,
+        window: int,
+        rate: float = 1e9,
+        resend_s: float = 2.0,
+        made: int = 0,
     ) -> None:
         self.records = nodes * records
         self._command = [sys.executable, "-m", "bench._load", "--port", str(port), "--nodes", str(nodes)]
         self._command += ["--window", str(window), "--records", str(records), "--rate", str(rate)]
-        self._command += ["--resend-s", str(resend_s)]
+        self._command += ["--resend-s", str(resend_s), "--made", str(made)]
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
