@@ -22,6 +22,8 @@ from shutan_gateway.mqtt_client import Connack, Messages, MqttClient
 from shutan_wire import ids
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shutan_gateway.config import MqttSection
     from shutan_gateway.counters import Counters
 
@@ -46,6 +48,10 @@ _REFUSED = {
 }
 
 
+def _nothing() -> None:
+    """No watchdog."""
+
+
 class Link:
     """The session with the broker; `run` is the network thread, everything else may be called from others."""
 
@@ -60,6 +66,7 @@ class Link:
         self._state_topic = ids.state_topic(host_id)
         self._chance = random.Random()  # noqa: S311 - jitter only
         self._stop = threading.Event()
+        self.beat: Callable[[], None] = _nothing  # called at each round: systemd's watchdog
         self._client: MqttClient | None = None  # set while the session is complete
         self._broken: set[str] = set()  # why there is no session, as logged
         self._since_s = time.monotonic()
@@ -91,6 +98,7 @@ class Link:
         """Connect, serve, reconnect with jittered back-off until `stop`."""
         pause_s = _FIRST_PAUSE_S
         while not self._stop.is_set():
+            self.beat()
             began_s = time.monotonic()
             try:
                 self._session()
@@ -174,6 +182,7 @@ class Link:
     def _serve(self, client: MqttClient, online: bytes) -> None:
         """Read until the session breaks (OSError) or `stop`."""
         while not self._stop.is_set():
+            self.beat()
             if self._tls is not None:
                 self._tls.watch(time.monotonic())
             if not self._mailbox.wait_room(_PACE_S):

@@ -64,10 +64,12 @@ class Runner:
 
     def run(self) -> str | None:
         """Work until `stop`; returns the name of a thread that failed again and again, else None."""
+        watchdog = systemd.Watchdog(self._late)
         try:
             self.service.start()
             self._control.start()
             self._say_ready()
+            watchdog.start()
             while self.service.failed is None:
                 try:
                     request = self._requests.get(timeout=_LOOK_S)
@@ -78,9 +80,14 @@ class Runner:
                 self._serve(request)
         finally:
             systemd.stopping()
+            watchdog.stop()
             self._control.stop()
             self.service.stop()
         return self.service.failed
+
+    def _late(self) -> list[str]:
+        """Threads of the service as it is now that have not gone round."""
+        return self.service.pulses.late()
 
     def _say_ready(self) -> None:
         page = f"http://{self._config.http.host}:{self.service.http.port}/metrics"

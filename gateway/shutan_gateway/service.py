@@ -24,6 +24,8 @@ from shutan_gateway.http import HttpServer
 from shutan_gateway.intake import Intake, Parts
 from shutan_gateway.link import Link
 from shutan_gateway.mailbox import Mailbox
+from shutan_gateway.node_table import NodeTable
+from shutan_gateway.notify import create_watch
 from shutan_gateway.offers import Offers
 from shutan_gateway.quarantine import FOLDER as QUARANTINE
 from shutan_gateway.quarantine import Quarantine
@@ -35,6 +37,7 @@ from shutan_gateway.spool import Spool
 from shutan_gateway.state import State
 from shutan_gateway.stores import open_store
 from shutan_gateway.supervise import Supervised
+from shutan_gateway.systemd import Pulses
 from shutan_gateway.writes import Audit, Desk
 from shutan_gateway.writes.audit import FOLDER as AUDIT
 
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shutan_gateway.config import GatewayConfig
+    from shutan_gateway.node_table import NodeFacts
     from shutan_gateway.stores import Store
 
 __all__ = ["Service"]
@@ -53,6 +57,7 @@ _MAILBOX_BYTES = 32_000_000
 _OFFERS = 10_000
 _INTAKE_END_S = 10.0
 _LINK_END_S = 5.0
+_LATE_S = 90.0  # a link that connects, and waits before the next try, needs half of it
 
 
 class Service:
@@ -66,6 +71,8 @@ class Service:
         self._stop_intake = threading.Event()
         self._recovered = threading.Event()
         self._connecting = False
+        self.pulses = Pulses()  # of the threads without which nothing comes in
+        self._nodes = NodeTable()
         self._deliverers: dict[str, Deliverer] = {}
         self._shapes = Shapes(delivered=bool(config.store))
         self.counters = Counters()
@@ -104,7 +111,9 @@ class Service:
                 lambda: RowReader(self._state, self._shapes),
                 Audit(folder / AUDIT),
             )
-            self.http = HttpServer(config.http.host, config.http.port, self.numbers, self.health)
+            self._watch = create_watch(config, self)
+            pages = {"/nodes": self.nodes}
+            self.http = HttpServer(config.http.host, config.http.port, self.numbers, self.health, pages)
             opened.callback(self.http.stop)
             self._opened = opened.pop_all()
         self._intake = self._supervised("intake", self._run_intake)
@@ -123,6 +132,8 @@ class Service:
             self._shapes,
             self._offers,
             self.quarantine,
+            self._nodes,
+            self.pulses.watch("intake", _LATE_S),
         )
         Intake(parts, self._config.intake, self._stop_intake).run(self._recovered.set)
 
@@ -139,10 +150,12 @@ class Service:
         if self.ended.is_set():
             return
         self._deliver([open_store(store, self.counters) for store in self._config.store])
+        self.link.beat = self.pulses.watch("link", _LATE_S)
         self._network.start()
         for source in self._sources:
             source.start()
         self._connecting = True
+        self._watch.start()
 
     def _deliver(self, stores: list[Store]) -> None:
         """Start delivery to stores that were opened; the place of a store that is not configured is forgotten."""
@@ -186,6 +199,8 @@ class Service:
 
     def stop(self) -> None:
         """Say goodbye, commit what came in, end everything. Records not delivered yet stay in the spool."""
+        self.pulses.clear()
+        self._watch.stop()
         if self._connecting:
             self.link.stop()
             self._network.join(_LINK_END_S)
@@ -217,6 +232,10 @@ class Service:
             numbers[Key("shutan_store_dead_total", label)] = place.dead
             numbers[Key("shutan_store_pending", label)] = accepted - place.position.ordinal
         return numbers
+
+    def nodes(self) -> list[NodeFacts]:
+        """Nodes and devices, when each was last heard."""
+        return self._nodes.rows()
 
     def health(self) -> tuple[bool, dict[str, object]]:
         """(intake works, facts). A store or broker that is away is `degraded`: a restart would not help."""

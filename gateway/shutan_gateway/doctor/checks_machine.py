@@ -35,19 +35,24 @@ def disk_findings(config: GatewayConfig, *, probe: bool) -> Iterator[Finding]:
     """Room below data_dir; with `probe` 4 MB are written beside the spool to see how fast the disk is."""
     folder = config.gateway.data_dir
     try:
-        usage = shutil.disk_usage(folder)
+        free = _free_bytes(folder)
     except OSError as error:
         yield Finding("disk.unwritable", str(folder), {"path": folder, "reason": error.strerror or error})
         return
-    free_mb = usage.free // 1_000_000
+    free_mb = free // 1_000_000
     wanted = max(0, config.spool.max_bytes - _spooled(folder / "spool"))
-    if usage.free < _FULL_BYTES:
+    if free < _FULL_BYTES:
         yield Finding("disk.full", str(folder), {"path": folder, "free_mb": free_mb})
-    elif usage.free < wanted:
+    elif free < wanted:
         about = {"path": folder, "free_mb": free_mb, "wanted_mb": wanted // 1_000_000}
         yield Finding("disk.low", str(folder), about)
-    if probe and usage.free > _FULL_BYTES:
+    if probe and free > _FULL_BYTES:
         yield from _speed(folder)
+
+
+def _free_bytes(folder: Path) -> int:
+    """What a user who is not root may still write."""
+    return shutil.disk_usage(folder).free
 
 
 def _spooled(folder: Path) -> int:
