@@ -90,7 +90,9 @@ class Spool:
         durable: the newest position that the registry knows; nothing before it is a torn tail, whatever it looks like.
         """
         disk = disk or Disk()
-        folder.mkdir(parents=True, exist_ok=True)
+        if not folder.is_dir():
+            folder.mkdir(parents=True)
+            disk.sync_folder(folder.parent)  # else a power cut may take the folder with all that is durable in it
         segments, tail = open_segments(folder, disk, durable.ordinal)
         if tail.torn:
             counters.inc("shutan_spool_torn_total")
