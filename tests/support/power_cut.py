@@ -33,7 +33,7 @@ class Registry(NamedTuple):
 class Event(NamedTuple):
     """One step towards the disk: `what` says which fields count."""
 
-    what: str  # create, write, sync, truncate, unlink, rename, folder, registry
+    what: str  # create, write, sync, truncate, unlink, rename, folder (of the spool), parent (data_dir), registry
     name: str = ""
     offset: int = 0  # of a write; size of create and truncate
     data: bytes = b""
@@ -96,7 +96,7 @@ class TraceDisk(Disk):
 
     def sync_folder(self, folder: Path) -> None:
         super().sync_folder(folder)
-        self._trace.add(Event("folder"))
+        self._trace.add(Event("folder" if folder.name == "spool" else "parent"))
 
     def truncate(self, path: Path, size: int) -> None:
         super().truncate(path, size)
@@ -177,6 +177,7 @@ class Model:
         self._now: dict[str, _File] = {}
         self._names: list[dict[str, _File]] = []  # the folder after each change of names since it was synced
         self._registry = Registry(b"", b"") if start is None else start.registry
+        self._stays = start is not None  # the spool's folder itself is on the disk for certain
         if start is not None:
             self._durable = {name: _File(data) for name, data in start.files.items()}
             self._now = dict(self._durable)
@@ -186,6 +187,8 @@ class Model:
         if event.what == "registry":
             assert event.registry is not None
             self._registry = event.registry
+        elif event.what == "parent":
+            self._stays = True
         elif event.what == "folder":
             self._durable = dict(self._now)
             self._names.clear()
@@ -216,6 +219,8 @@ class Model:
             def keep(share: float | None = share) -> float:
                 return chance.choice((0.0, 0.2, 0.5, 0.8, 1.0)) if share is None else share
 
+            if not self._stays and (share == 0 or (share is None and chance.random() < 0.2)):
+                names = {}
             files = {name: file.content(keep, chance) for name, file in names.items()}
             registry = self._registry
             if share is None and following is not None and following.registry is not None:
