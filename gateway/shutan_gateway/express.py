@@ -6,7 +6,7 @@ through `Host.handle`, which decides about everything; for what is decided here 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from shutan_gateway.spool import DATA, SpoolRecord
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Express"]
 
 _ROUTES = 50_000
+_tuple = cast("Callable[..., Any]", tuple.__new__)
 
 
 class _Route(NamedTuple):
@@ -83,7 +84,8 @@ class Express:
                 due.add(stream)
             device.stale = False
             device.heard_ms = received_ms
-            add_record(SpoolRecord(DATA, device.schema_id, node.session_id, number, received_ms, 0, raw))
+            # The same named tuple as from its class, without the function that the class goes through.
+            add_record(_tuple(SpoolRecord, (DATA, device.schema_id, node.session_id, number, received_ms, 0, raw)))
             add_groups(groups)
             for group in groups:
                 values += len(group[3])

@@ -96,6 +96,7 @@ class Intake:
             parts.nodes.attach(self._host.nodes, self._offered.devices, self._host.acceptor.faults)
         self._trouble: tuple[str, float] | None = None  # what refuses now, since when
         self._saved_s = self._shown_s = time.monotonic()
+        self._began_s = self._sync_at_s = 0.0  # when the batch was closed, when the next sync may begin
         self._unsaved = False
         self._saving = True  # the last checkpoint was saved
 
@@ -116,19 +117,39 @@ class Intake:
         while not self._stop.is_set() or len(mailbox) or len(offers):
             self._parts.beat()
             mailbox.wait(_IDLE_S)
-            began_s = time.monotonic()
-            if not self.tick(mailbox.drain(_DRAIN_MESSAGES, _DRAIN_BYTES), offers.drain(_DRAIN_OFFERS)):
+            chunks = self._gather()
+            if chunks is None or not self._finish(chunks, offers.drain(_DRAIN_OFFERS)):
                 return  # stopped while the disk refuses: memory is ahead of the disk and must not be saved
-            pause_s = began_s + tick_s - time.monotonic()
-            if pause_s > 0:
-                self._stop.wait(pause_s)
+            self._sync_at_s = self._began_s + tick_s
         self.checkpoint()
+
+    def _gather(self) -> list[Chunk] | None:
+        """Put messages into the batch as they come, until it is time to sync; None when stopped before that.
+
+        The first message after a pause is synced at once, the next ones a tick later: nothing waits longer than that.
+        """
+        mailbox = self._parts.mailbox
+        chunks: list[Chunk] = []
+        count = 0
+        while True:
+            new = mailbox.drain(_DRAIN_MESSAGES, _DRAIN_BYTES)
+            if not all(map(self._take, new)):
+                return None
+            chunks += new
+            count += sum([len(chunk.messages) for chunk in new])
+            self._began_s = time.monotonic()
+            left_s = self._sync_at_s - self._began_s
+            if left_s <= 0 or count >= _DRAIN_MESSAGES or self._stop.is_set():
+                return chunks
+            mailbox.wait(left_s)
 
     def tick(self, chunks: Sequence[Chunk], offers: Sequence[Offer] = ()) -> bool:
         """Messages and offers to batch to disk, then the answers; False when stopped before the batch was durable."""
+        return all(map(self._take, chunks)) and self._finish(chunks, offers)
+
+    def _finish(self, chunks: Sequence[Chunk], offers: Sequence[Offer]) -> bool:
+        """Sync what is in the batch and the offers, then answer; False when stopped before that."""
         host = self._host
-        if not all(map(self._take, chunks)):
-            return False
         for offer in offers:
             if not self._persist(lambda offer=offer: self._offered.take(offer)):
                 return False

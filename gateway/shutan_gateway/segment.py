@@ -32,6 +32,7 @@ __all__ = [
     "SpoolRecord",
     "encode_group",
     "encode_header",
+    "newer_version",
     "next_head",
     "parse_group",
     "parse_head",
@@ -126,15 +127,24 @@ def parse_header(data: bytes, number: int) -> Header | None:
     return None
 
 
+def newer_version(data: bytes, number: int) -> int | None:
+    """Version of an undamaged header that this program does not know yet, else None."""
+    for start in (0, _HEADER.size):
+        text = data[start : start + _HEADER.size]
+        if len(text) == _HEADER.size and crc32(text[:-4], seed_of(number)) == _HEADER.unpack(text)[6]:
+            magic, version = _HEADER.unpack(text)[:2]
+            return version if magic == _HEADER_MAGIC and version > VERSION else None
+    return None
+
+
 def encode_group(records: Sequence[SpoolRecord], first_ordinal: int, seed: int) -> bytes:
     """One group of at least one record; its length is a multiple of 8."""
     parts: list[bytes] = []
-    lengths: list[int] = []
-    for kind, schema_id, session_id, record, received_ms, sub_ns, raw in records:
-        body = _BODY.pack(kind, sub_ns, schema_id, session_id, record, received_ms) + raw
-        length = len(body)
-        lengths.append(length)
-        parts += (_RECORD.pack(length, crc32(body, seed ^ length)), body)
+    lengths = [len(record[6]) + _BODY.size for record in records]
+    pack_record, pack_body = _RECORD.pack, _BODY.pack
+    for length, (kind, schema_id, session_id, record, received_ms, sub_ns, raw) in zip(lengths, records, strict=True):
+        body = pack_body(kind, sub_ns, schema_id, session_id, record, received_ms)
+        parts += (pack_record(length, crc32(raw, crc32(body, seed ^ length))), body, raw)
     content = b"".join(parts)
     table = struct.pack(f"<{len(lengths)}I", *lengths)
     open_bytes = len(content) + len(table) + _SMALLEST

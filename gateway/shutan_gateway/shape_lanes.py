@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import struct
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from shutan_gateway.decode import T_MS_MAX, Decoded, Group, Value
 
@@ -35,6 +35,7 @@ _VARINT_MAX = 8  # bytes of a varint that a lane holds: 56 bits
 _NAMES_MOST = 10_000
 _FLOAT_MAX = 3.4028234663852886e38
 _DOUBLE_MAX = 1.7976931348623157e308
+_tuple = cast("Callable[..., Any]", tuple.__new__)
 
 
 class SoundNames(tuple[str, ...]):  # noqa: SLOT001 - a tuple of any length cannot have slots of its own
@@ -119,7 +120,7 @@ class Lanes:
             return None
         pack, unpack, size, one, two, three, four, five, six = self._swar
         seq = self._seq
-        x = int.from_bytes(pack(b"" if seq is None else raw[seq[0] : seq[1]], *pieces), "little")
+        x = int.from_bytes(pack(raw[seq[0] : seq[1]] if seq else b"", *pieces), "little")
         x = x & one | (x & two) >> 1
         x = x & three | (x & four) >> 2
         numbers = unpack((x & five | (x & six) >> 4).to_bytes(size, "little"))
@@ -130,15 +131,10 @@ class Lanes:
         for index, low, high in singles:
             if not low <= found[index] <= high:
                 return None
-        return Decoded(
-            None if seq is None else numbers[0],
-            numbers[self._record] if self._record else None,
-            [Group(family, t_ms, names, pick(found), ()) for family, names, pick in self._plans],
-            None,
-            0,
-            0,
-            (),
-        )
+        # A named tuple made by its class goes through a function of its own; this is the same tuple for less.
+        groups = [_tuple(Group, (family, t_ms, names, pick(found), ())) for family, names, pick in self._plans]
+        record = numbers[self._record] if self._record else None
+        return _tuple(Decoded, (numbers[0] if seq else None, record, groups, None, 0, 0, ()))
 
 
 def lanes_of(frame: Frame, sources: Sequence[Source]) -> Lanes | None:

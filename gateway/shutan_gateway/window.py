@@ -37,10 +37,10 @@ class _Names:
         self._numbers: dict[tuple[str, ...], int] = {}
         self._sets: list[frozenset[str]] = []
         # By identity, since a tuple works out its hash each time; the tuple itself is kept, so its id stays taken.
-        self._known: dict[int, tuple[tuple[str, ...], int]] = {}
+        self.known: dict[int, tuple[tuple[str, ...], int]] = {}
 
     def number(self, names: tuple[str, ...]) -> int:
-        known = self._known.get(id(names))
+        known = self.known.get(id(names))
         return self._learn(names) if known is None else known[1]
 
     def _learn(self, names: tuple[str, ...]) -> int:
@@ -48,9 +48,9 @@ class _Names:
         if found is None:
             found = self._numbers[names] = len(self._sets)
             self._sets.append(frozenset(names))
-        if len(self._known) >= _NAMES_KNOWN:
-            self._known.clear()
-        self._known[id(names)] = (names, found)
+        if len(self.known) >= _NAMES_KNOWN:
+            self.known.clear()
+        self.known[id(names)] = (names, found)
         return found
 
     def overlap(self, one: int, other: int) -> bool:
@@ -79,16 +79,19 @@ class Window:
         True: the window remembers the samples; False: nothing was done, `judge` must decide.
         """
         times = self._times
-        newest = times[-1] if times else -1
-        for group in groups:
-            if group[1] <= newest:
-                return False
+        if times:
+            newest = times[-1]
+            for group in groups:
+                if group[1] <= newest:
+                    return False
         if len(groups) > 1:
             groups = sorted(groups, key=_time_of)
+        known = _NAMES.known
         for family, t_ms, names, values, qualities in groups:
+            found = known.get(id(names))
             times.append(t_ms)
             self._digits.append(0)
-            self._names.append(_NAMES.number(names))
+            self._names.append(found[1] if found else _NAMES.number(names))
             self._hashes.append(hash((family, values, qualities)))
         if len(times) > self._most:
             self._trim()
