@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from faults.harness import Fault
+from faults.harness import Fault, Figure
 from support.process_watch import Look, ProcessWatch, slope_mib_per_h
 from support.servers import wait_until
 from support.swarm_line import swarm_line
@@ -29,6 +29,23 @@ def quarters(looks: list[Look]) -> list[float]:
     size = max(1, len(looks) // 4)
     parts = [looks[at : at + size] for at in range(0, 4 * size, size)]
     return [round(sum(one.rss_kb for one in part) / len(part) / 1024, 2) for part in parts if part]
+
+
+def watched(gateway: ProcessWatch, broker: ProcessWatch, warm_s: float) -> dict[str, Figure]:
+    """Memory, descriptors and CPU time of both after the warm-up."""
+    looks, broker_looks = gateway.after(warm_s), broker.after(warm_s)
+    return {
+        "looks": len(looks),
+        "gateway_rss_slope_mib_per_h": round(slope_mib_per_h(looks), 3),
+        "gateway_rss_mib_quarters": " ".join(str(mib) for mib in quarters(looks)),
+        "gateway_rss_mib_max": round(max(one.rss_kb for one in gateway.looks) / 1024, 2),
+        "gateway_descriptors_grown": looks[-1].fds - looks[0].fds,
+        "gateway_descriptors": looks[-1].fds,
+        "gateway_cpu_percent": round(100 * gateway.cpu_share(), 1),
+        "broker_rss_slope_mib_per_h": round(slope_mib_per_h(broker_looks), 3),
+        "broker_descriptors_grown": broker_looks[-1].fds - broker_looks[0].fds,
+        "broker_cpu_percent": round(100 * broker.cpu_share(), 1),
+    }
 
 
 def test_c22_soak_of_real_nodes(tmp_path: Path, fault: Fault) -> None:
@@ -60,7 +77,6 @@ def test_c22_soak_of_real_nodes(tmp_path: Path, fault: Fault) -> None:
                 return left_s <= 0
 
             wait_until(over, warm_s + soak_s + 60, "the end of the soak", fault.size(short=0.05, long=1.0))
-        looks, broker_looks = gateway.after(warm_s), broker.after(warm_s)
         assert line.swarm.dead() == {}, "a node ended by itself"
         cpu_s = line.swarm.cpu_s()
         line.wait_stored(300)
@@ -71,16 +87,7 @@ def test_c22_soak_of_real_nodes(tmp_path: Path, fault: Fault) -> None:
                 **line.compare(),
                 "warm_up_s": warm_s,
                 "soak_s": soak_s,
-                "looks": len(looks),
-                "gateway_rss_slope_mib_per_h": round(slope_mib_per_h(looks), 3),
-                "gateway_rss_mib_quarters": " ".join(str(mib) for mib in quarters(looks)),
-                "gateway_rss_mib_max": round(max(one.rss_kb for one in gateway.looks) / 1024, 2),
-                "gateway_descriptors_grown": looks[-1].fds - looks[0].fds,
-                "gateway_descriptors": looks[-1].fds,
-                "gateway_cpu_percent": round(100 * gateway.cpu_share(), 1),
-                "broker_rss_slope_mib_per_h": round(slope_mib_per_h(broker_looks), 3),
-                "broker_descriptors_grown": broker_looks[-1].fds - broker_looks[0].fds,
-                "broker_cpu_percent": round(100 * broker.cpu_share(), 1),
+                **watched(gateway, broker, warm_s),
                 "node_pss_kb_max": max(pss_kb.values()),
                 "nodes_cpu_s": round(cpu_s, 1),
                 "sessions_lost": int(line.gateway.number("shutan_link_lost_total")),
