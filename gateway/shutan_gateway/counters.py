@@ -65,7 +65,7 @@ HELP: dict[str, str] = {
     "shutan_serial_reads_total": "readings that a wired meter answered",
     "shutan_serial_silent_total": "requests to a wired meter that nothing answered",
     "shutan_serial_damaged_total": "requests to a wired meter answered by bytes that held no whole answer",
-    "shutan_serial_late_total": "readings begun more than a tenth of the interval late, those left out included",
+    "shutan_serial_late_total": "readings begun more than 1.1 intervals after the one before, those left out included",
     "shutan_serial_dropped_total": "readings of wired meters given up for newer ones while intake took none",
     "shutan_serial_backfilled_total": "daily freezes of wired meters offered to fill a gap",
     "shutan_serial_reopened_total": "times that a bus was opened again after a loss",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import deque
@@ -14,6 +15,7 @@ from shutan_gateway.serial.line import open_line
 from shutan_gateway.serial.meter import WiredMeter
 from shutan_gateway.serial.patience import Patience
 from shutan_gateway.serial.schedule import choose
+from shutan_gateway.serial.writes import WriteReply
 from shutan_meters.errors import FrameError, MeterError, NoAnswer, Refused
 from shutan_meters.freeze import read_daily_freeze, supported
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from shutan_gateway.counters import Counters
     from shutan_gateway.serial.line import Line
     from shutan_gateway.serial.outbox import Outbox, Progress
+    from shutan_gateway.serial.writes import WriteJob
 
 __all__ = ["Bus", "utc_ms"]
 
@@ -67,6 +70,8 @@ class Bus:
         self._now_ms = now_ms
         self._jobs: deque[Job] = deque()
         self._job_s = 0.0
+        self._writes: deque[WriteJob] = deque()
+        self._wake = asyncio.Event()
         self._known_gap = {meter.key for meter in self.meters if not supported(meter.device)}
         self._down_s: float | None = None
         self._duty = (0.0, 0.0)
@@ -77,6 +82,7 @@ class Bus:
     async def run(self) -> None:
         """For ever, through losses of the line."""
         backoff = Backoff(first_s=_AGAIN_S, cap_s=30)
+        self._wake = asyncio.Event()  # of this loop: the thread may have been started again
         while True:
             try:
                 line = await open_line(self.config)
@@ -121,6 +127,8 @@ class Bus:
 
     async def _poll(self, line: Line) -> None:
         while True:
+            while self._writes:
+                await self._write(line, self._writes.popleft())
             now = self._now_ms()
             for slot in self._slots:
                 slot.follow(now)
@@ -130,7 +138,10 @@ class Bus:
             elif self._jobs and self._may_work(self._jobs[0], wait_ms):
                 await self._one_freeze(line)
             else:
-                await asyncio.sleep(min(wait_ms / 1000, _LOOK_S))
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(min(wait_ms / 1000, _LOOK_S)):
+                        await self._wake.wait()
+                self._wake.clear()
             self._reckon(line)
 
     def _reckon(self, line: Line) -> None:
@@ -195,6 +206,32 @@ class Bus:
         if back and supported(meter.device):
             log.info("bus %s: meter %s: %d daily freezes are read to fill a gap", self.config.name, meter.id, len(back))
             self._jobs.append(Job(meter.key, from_ms, to_ms, back))
+
+    def write(self, job: WriteJob) -> None:
+        """Put a write in front of the next reading. Called in the loop."""
+        self._writes.append(job)
+        self._wake.set()
+
+    async def _write(self, line: Line, job: WriteJob) -> None:
+        """Send a write once: one that went unanswered may have been done, so it is not repeated."""
+        meter = next(meter for meter in self.meters if meter.id == job.meter)
+        if time.monotonic() >= job.until_s or not job.done.set_running_or_notify_cancel():
+            return
+        reply = WriteReply(job.request)
+        try:
+            buffer = await line.transact(job.request, reply, meter.timeout_ms)
+            code = reply.done(buffer) if reply(buffer) else -1
+        except (NoAnswer, OSError) as error:
+            job.done.set_exception(error)
+            if isinstance(error, OSError):
+                raise
+            return
+        if code:
+            text = f"exception {code:02X}" if code > 0 else "no undamaged answer"
+            job.done.set_exception(Refused(f"meter {meter.id}", text, code))
+        else:
+            job.done.set_result(None)
+            meter.slot.due_ms = 0  # show what it did
 
     def _may_work(self, job: Job, wait_ms: int) -> bool:
         meter = next(meter for meter in self.meters if meter.key == job.key)

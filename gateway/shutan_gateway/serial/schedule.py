@@ -26,16 +26,17 @@ class Slot:
     """One meter's place in time. cost_ms: of one probe (request and time-out).
 
     due_ms: when it is to be read next; tries: times it was asked in vain in this reading; failed: readings in a row
-    that failed; late: readings that began more than a tenth of the interval after their time, or not at all
+    that failed; late: readings begun more than 1.1 intervals after the one before, those left out included
     """
 
-    __slots__ = ("cost_ms", "due_ms", "failed", "interval_ms", "late", "phase_ms", "tries")
+    __slots__ = ("_begun_ms", "cost_ms", "due_ms", "failed", "interval_ms", "late", "phase_ms", "tries")
 
     def __init__(self, interval_ms: int, phase_ms: int, cost_ms: int) -> None:
         self.interval_ms = interval_ms
         self.phase_ms = phase_ms
         self.cost_ms = cost_ms
         self.due_ms = 0
+        self._begun_ms = 0
         self.tries = 0
         self.failed = 0
         self.late = 0
@@ -50,15 +51,19 @@ class Slot:
         return now_ms + self.interval_ms - (now_ms - self.phase_ms) % self.interval_ms
 
     def begin(self, now_ms: int) -> None:
-        """A reading starts now; counts it if that is late."""
-        if self.tries == 0 and not self.lost and self.due_ms:
-            behind = now_ms - self.due_ms
-            left_out = behind // self.interval_ms
-            self.late += min(left_out + (behind % self.interval_ms > self.interval_ms // 10), _MOST_LATE)
+        """A reading starts now; counts it if more than an interval and a tenth lies behind the one before."""
+        if self.tries or self.lost:
+            return
+        since = now_ms - self._begun_ms
+        if self._begun_ms and 10 * since > 11 * self.interval_ms:
+            self.late += min(max(1, round(since / self.interval_ms) - 1), _MOST_LATE)
+        self._begun_ms = now_ms
 
     def answered(self, now_ms: int) -> bool:
         """The meter answered; true if it had been lost."""
         back = self.lost
+        if back:
+            self._begun_ms = now_ms  # what it missed while it was lost was not late
         self.tries = self.failed = 0
         self.due_ms = self.aligned(now_ms)
         return back

@@ -6,12 +6,17 @@ import asyncio
 import contextlib
 import logging
 import threading
-from typing import TYPE_CHECKING
+import time
+from concurrent.futures import CancelledError, Future
+from typing import TYPE_CHECKING, NoReturn
 
+from shutan_gateway.errors import RetryLater, TellPerson
 from shutan_gateway.serial.backfill import take_request
 from shutan_gateway.serial.bus import Bus
 from shutan_gateway.serial.outbox import Outbox, Progress
+from shutan_gateway.serial.writes import WriteJob, allowed_write, write_request
 from shutan_gateway.supervise import Supervised
+from shutan_meters.errors import MeterError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,6 +78,44 @@ class SerialSource:
         if not self._thread.join(_END_S):
             log.warning("the serial thread did not end in time")
         self._progress.save()
+
+    def write(self, place: tuple[str, str, str], name: str, value: int, timeout_s: float = 10) -> None:
+        """Write to a meter if its allow table lists it; returns when the meter has confirmed. From any thread but the
+        buses' own.
+
+        place:  (site, node, device);  name: of the write;  value: within its limits
+        Raises  Refusal (unknown_meter, not_allowed, out_of_range); RetryLater where the bus is away or busy for
+                longer than timeout_s, when nothing was sent; TellPerson where it was sent and not confirmed
+        """
+        write = allowed_write([bus.config for bus in self.buses], place, name, value)
+        bus, meter = next(
+            (bus, meter)
+            for bus in self.buses
+            for meter in bus.meters
+            if (bus.config.site, bus.config.node, meter.id) == place
+        )
+        if self._loop is None or bus.trouble:
+            raise RetryLater(bus.trouble or "the buses are not open yet")
+        request = write_request(int(meter.config.address), write, value)
+        job = WriteJob(meter.id, request, time.monotonic() + timeout_s, Future())
+        self._loop.call_soon_threadsafe(bus.write, job)
+        try:
+            job.done.result(timeout_s)
+        except TimeoutError:
+            if job.done.cancel():
+                raise RetryLater(f"bus {bus.config.name} was busy for {timeout_s:g} s; nothing was sent") from None
+            self._sent(place, "no answer yet")
+        except CancelledError:
+            raise RetryLater(f"bus {bus.config.name} was busy; nothing was sent") from None
+        except (MeterError, OSError) as error:
+            self._sent(place, str(error))
+        log.info("bus %s: %s of meter %s set to %d", bus.config.name, name, meter.id, value)
+
+    @staticmethod
+    def _sent(place: tuple[str, str, str], why: str) -> NoReturn:
+        raise TellPerson(
+            f"{'/'.join(place)}: sent, but not confirmed: {why}; look at the meter before it is sent again"
+        )
 
     def _give_up(self, _name: str) -> None:
         self._failed = "the serial thread failed too often; the log says why"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from shutan_gateway.errors import Refusal
 from shutan_meters import modbus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Future
 
     from shutan_gateway.config.serial import SerialBus, SerialWrite
 
-__all__ = ["WriteReply", "allowed_write", "write_request"]
+__all__ = ["WriteJob", "WriteReply", "allowed_write", "write_request"]
 
 _COIL_ON = 0xFF00
 
@@ -44,6 +45,18 @@ def write_request(unit: int, write: SerialWrite, value: int) -> bytes:
     head = bytes((unit, write.function)) + start
     body = head + (b"\0\x01\x02" if write.function == 16 else b"") + value.to_bytes(2, "big")
     return body + modbus.crc16(body, 0, len(body)).to_bytes(2, "little")
+
+
+class WriteJob(NamedTuple):
+    """A write on its way to a bus.
+
+    until_s: monotonic time after which it is not sent any more; done: None when the meter confirmed it, else an error
+    """
+
+    meter: str
+    request: bytes
+    until_s: float
+    done: Future[None]
 
 
 class WriteReply:

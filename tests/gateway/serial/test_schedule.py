@@ -80,21 +80,35 @@ def test_a_probe_waits_for_room_and_is_made_at_last() -> None:
 
 def test_late_readings_and_those_left_out_are_counted() -> None:
     slot = slots(1)[0]
-    slot.begin(T0 + 6_000)
-    assert slot.late == 0
-    slot.begin(T0 + 6_001)
-    assert slot.late == 1
-    slot.begin(T0 + 3 * MINUTE)
-    assert slot.late == 4
+    begun = T0 + 20_000  # far back in the queue of its round, but always as far
+    late: list[int] = []
+    for after in (0, 60_000, 65_999, 66_001, 120_000, 180_000, 60_000):
+        begun += after
+        slot.begin(begun)
+        late.append(slot.late)
+        slot.answered(begun + 500)
+    assert late == [0, 0, 0, 1, 2, 4, 4]
     slot.tries = 1
-    slot.begin(T0 + 9 * MINUTE)
+    slot.begin(begun + 9 * MINUTE)
     assert slot.late == 4, "a further pass is no further reading"
+
+
+def test_what_a_lost_meter_missed_is_not_late() -> None:
+    slot = slots(1)[0]
+    slot.begin(T0)
+    fail(slot, T0)
+    fail(slot, T0 + MINUTE)
+    slot.begin(T0 + 60 * MINUTE)
+    slot.answered(T0 + 60 * MINUTE)
+    slot.begin(T0 + 61 * MINUTE)
+    assert slot.late == 0
 
 
 def test_a_clock_set_back_plans_again_and_set_forward_does_not_count_years() -> None:
     slot = slots(1)[0]
     slot.follow(T0 - 3_600_000)
     assert T0 - 3_600_000 < slot.due_ms <= T0 - 3_600_000 + MINUTE
+    slot.begin(T0)
     slot.begin(T0 + 10**11)
     assert slot.late == 100
 
