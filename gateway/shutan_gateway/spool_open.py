@@ -7,6 +7,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 from shutan_gateway import segment as layout
+from shutan_gateway.errors import StartError
 from shutan_gateway.segment import FIRST_GROUP, Header
 
 if TYPE_CHECKING:
@@ -85,6 +86,9 @@ def _read_header(path: Path, disk: Disk) -> Segment | None:
         data = disk.read(path, 0, FIRST_GROUP)
     except (ValueError, OSError):
         return None
+    newer = layout.newer_version(data, number)
+    if newer is not None:
+        raise StartError(f"{path}: written by a newer version (format {newer}, known {layout.VERSION}); upgrade first")
     header = layout.parse_header(data, number)
     if header is None:
         header = _header_from_groups(path, number, disk)
