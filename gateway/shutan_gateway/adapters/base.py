@@ -65,11 +65,6 @@ class AdapterBase:
         """MQTT filters that it wants."""
         return (self.pattern.filter,)
 
-    @property
-    def trouble(self) -> str | None:
-        """Nothing, unless an adapter has something to tell."""
-        return None
-
     def claims(self, topic: str) -> bool:
         """Whether one of its filters covers the topic."""
         return any(matches(one, topic) for one in self.filters)

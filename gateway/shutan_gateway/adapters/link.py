@@ -21,7 +21,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from shutan_gateway.adapters.readings import Inbound
 from shutan_gateway.backoff import Backoff
 from shutan_gateway.config import read_secret
-from shutan_gateway.errors import ConfigError, Problem
+from shutan_gateway.tls import Tls
 
 if TYPE_CHECKING:
     import socket
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from paho.mqtt.reasoncodes import ReasonCode
 
     from shutan_gateway.adapters.intake import AdapterIntake
-    from shutan_gateway.config import MqttSection, TlsSection
+    from shutan_gateway.config import MqttSection
     from shutan_gateway.counters import Counters
 
 __all__ = ["AdapterLink"]
@@ -68,8 +68,7 @@ class AdapterLink:
         self._password = None
         if settings.password_file is not None:
             self._password = read_secret(settings.password_file, "mqtt.password_file")
-        if settings.tls is not None:
-            _context(settings.tls)
+        self._tls = None if settings.tls is None else Tls(settings.tls, counters)
         counters.set("shutan_adapter_link_up", 0)
 
     @property
@@ -100,8 +99,10 @@ class AdapterLink:
             began_s = time.monotonic()
             try:
                 self._serve()
-            except (OSError, ValueError) as error:  # ValueError: paho, for a server that does not speak MQTT
-                self._complain(str(error) or type(error).__name__)
+            except OSError as error:
+                self._complain(self._refused or Tls.refusal(error) or type(error).__name__)
+            except ValueError as error:  # paho, for a server that does not speak MQTT
+                self._complain(str(error))
             if time.monotonic() - began_s > _HEALTHY_S:
                 self._backoff.reset()
             self._pause(self._backoff.next_s())
@@ -128,9 +129,9 @@ class AdapterLink:
         client.connect_timeout = _CONNECT_S
         if settings.username is not None:
             client.username_pw_set(settings.username, None if self._password is None else self._password.reveal())
-        if settings.tls is not None:
-            # Read again each time: certificates are renewed while we run.
-            client.tls_set_context(_context(settings.tls))  # pyright: ignore[reportUnknownMemberType] - paho's `context: Any`
+        if self._tls is not None:
+            context = self._tls.context()  # from the files as they are now: certificates are renewed while we run
+            client.tls_set_context(context)  # pyright: ignore[reportUnknownMemberType] - paho's `context: Any`
         client.on_connect = self._connected
         client.on_subscribe = self._answered
         client.on_message = self._message
@@ -257,7 +258,7 @@ class AdapterLink:
         _properties: Properties | None,
     ) -> None:
         if not self._stop.is_set():
-            self._complain(str(code))
+            self._complain(self._refused or str(code))
 
     def _close(self, client: Client) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -294,16 +295,3 @@ def _pipe() -> tuple[socket.socket, socket.socket]:
 def _send(writer: socket.socket) -> None:
     with contextlib.suppress(OSError):  # full: it will wake anyway; closed: the session has just ended
         writer.send(b".")
-
-
-def _context(tls: TlsSection) -> ssl.SSLContext:
-    """Checks the broker's name and chain; at least TLS 1.2. Raises ConfigError for files that do not fit."""
-    try:
-        context = ssl.create_default_context(cafile=tls.ca_file)
-        if tls.cert_file is not None:
-            context.load_cert_chain(tls.cert_file, tls.key_file)
-    except (OSError, ssl.SSLError) as error:
-        accepted = "PEM files; the key belongs to the certificate"
-        raise ConfigError([Problem(str(tls.ca_file.parent), "mqtt.tls", str(error), accepted)]) from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SEEN_MAX", "Arrival", "Memory", "Place", "Settled"]
 
-SEEN_MAX = 64  # a broker has at most 20 unacknowledged messages on the way to a client (mosquitto's default)
+SEEN_MAX = 1_000  # as many as may be open here (intake.py); mosquitto sends 20 without an acknowledgement
 _VERSION = 1
 _TABLES = """
 CREATE TABLE register (

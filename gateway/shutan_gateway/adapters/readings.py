@@ -86,11 +86,6 @@ class Adapter(Protocol):
         """MQTT filters that it wants now; may change after `read`."""
         ...
 
-    @property
-    def trouble(self) -> str | None:
-        """What a person should know, one line; None while all is well."""
-        ...
-
     def claims(self, topic: str) -> bool:
         """Whether a message of this topic is for it."""
         ...

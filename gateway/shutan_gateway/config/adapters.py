@@ -34,11 +34,11 @@ def _scale(text: str) -> str:
 
 
 def _zone(name: str) -> str:
-    from zoneinfo import ZoneInfo  # noqa: PLC0415 - most gateways have no adapter with local times
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - few gateways have local times
 
     try:
         ZoneInfo(name)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ZoneInfoNotFoundError) as error:
         raise ValueError('a time zone of this machine, such as "Asia/Shanghai"') from error
     return name
 

@@ -5,6 +5,7 @@ The announcements are kept as notes, since after a restart a waiting state may c
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from shutan_gateway.adapters.base import AdapterBase
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["HomeAssistant", "create"]
 
+log = logging.getLogger("shutan.adapters")
+
 _CONFIGS_MAX = 10_000
-_REFUSED_MAX = 200
 
 
 class HomeAssistant(AdapterBase):
@@ -39,26 +41,17 @@ class HomeAssistant(AdapterBase):
         self._by_topic: dict[str, dict[str, tuple[Entity, ...]]] = {}  # by state topic, then config topic
         self._filters: tuple[str, ...] = self._configs
         self._news: list[Note] = []
-        self.refused: dict[str, str] = {}  # config topic -> why its template is not understood
         for topic, text in notes.items():
             try:
                 self._announce(topic, tuple(entities_of(parse_object(text.encode()), topic, self.targets.find)))
-            except Refusal as refusal:  # kept by another version or under another map
-                self._refuse(topic, refusal)
+            except Refusal as refusal:  # kept by another version; its retained message comes again
+                log.warning("%s: announcement %s is not understood any more: %s", self.name, topic, refusal)
         self._renew_filters()
 
     @property
     def filters(self) -> tuple[str, ...]:
         """Announcements, and every state topic that was announced."""
         return self._filters
-
-    @property
-    def trouble(self) -> str | None:
-        """The templates that are refused; their values are not stored."""
-        if not self.refused:
-            return None
-        first = next(iter(self.refused.items()))
-        return f"{self.name}: {len(self.refused)} announcements not understood, first {first[0]}: {first[1]}"
 
     def claims(self, topic: str) -> bool:
         """A state topic that was announced, or an announcement."""
@@ -93,15 +86,8 @@ class HomeAssistant(AdapterBase):
                 self._withdraw(topic)
                 self._news.append(Note(topic, None))
                 self._renew_filters()
-            self.refused.pop(topic, None)
             return
-        try:
-            tree = parse_object(message.payload)
-            entities = tuple(entities_of(tree, topic, self.targets.find))
-        except Refusal as refusal:
-            self._refuse(topic, refusal)
-            raise
-        self.refused.pop(topic, None)
+        entities = tuple(entities_of(parse_object(message.payload), topic, self.targets.find))
         if self._announced.get(topic, ()) == entities:
             return
         if topic not in self._announced and len(self._announced) >= _CONFIGS_MAX:
@@ -110,10 +96,6 @@ class HomeAssistant(AdapterBase):
         self._announce(topic, entities)
         self._news.append(Note(topic, parse_text(message.payload) if entities else None))
         self._renew_filters()
-
-    def _refuse(self, topic: str, refusal: Refusal) -> None:
-        if topic in self.refused or len(self.refused) < _REFUSED_MAX:
-            self.refused[topic] = refusal.detail
 
     def _announce(self, topic: str, entities: tuple[Entity, ...]) -> None:
         if entities:
