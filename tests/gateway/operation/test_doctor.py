@@ -18,7 +18,7 @@ from shutan_gateway.broker import Account, BrokerPlan
 from shutan_gateway.commands.broker import write_files
 from shutan_gateway.config import GatewayConfig, load_config
 from shutan_gateway.counters import Key
-from shutan_gateway.doctor import checks_machine
+from shutan_gateway.doctor import checks_broker, checks_machine
 from shutan_gateway.doctor.checks_broker import broker_findings, tls_findings
 from shutan_gateway.doctor.checks_gateway import Limits, gateway_findings, input_findings
 from shutan_gateway.doctor.checks_machine import ClockWatch, clock_findings, disk_findings
@@ -72,8 +72,8 @@ def guarded(tmp_path: Path) -> Iterator[tuple[Server, Path]]:
         yield server, tmp_path
 
 
-def login(port: int, user: str, secret: str = "secrets/gateway.password") -> str:
-    return f'[mqtt]\nport = {port}\nusername = "{user}"\npassword_file = "{secret}"\n'
+def login(port: int, user: str, file: str = "secrets/gateway.password") -> str:
+    return f'[mqtt]\nport = {port}\nusername = "{user}"\npassword_file = "{file}"\n'
 
 
 @pytest.fixture
@@ -88,23 +88,16 @@ def running(guarded: tuple[Server, Path]) -> Iterator[tuple[GatewayProcess, Path
 
 
 @pytest.mark.flow
-def test_beside_a_sound_gateway_all_is_well(running: tuple[GatewayProcess, Path]) -> None:
-    _, folder = running
+def test_all_is_well_beside_a_sound_gateway_and_not_without_it(running: tuple[GatewayProcess, Path]) -> None:
+    gateway, folder = running
     report = examine_file(folder / "gateway.toml")
     assert report.running
     found = [finding for finding in report.findings if not finding.kind.startswith(("clock.", "disk."))]
     assert found == []
-
-
-@pytest.mark.flow
-def test_the_command_tells_in_both_languages_and_by_its_exit_code(running: tuple[GatewayProcess, Path]) -> None:
-    gateway, folder = running
     gateway.stop()
     command = [SHUTAN, "doctor", "--config", folder / "gateway.toml"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 1
-    assert "no gateway answers on" in done.stdout
     done = subprocess.run([*command, "--language", "zh"], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
     assert "无应答" in done.stdout
     done = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=60, check=False)
     body = json.loads(done.stdout)
@@ -126,13 +119,12 @@ def test_a_broker_is_told_by_what_is_wrong_with_it(guarded: tuple[Server, Path])
     assert set(kinds(broker_findings(away, running=False))) == {"broker.unreachable"}
 
 
-def test_a_listener_that_is_no_broker_is_said_within_seconds(tmp_path: Path) -> None:
+def test_a_listener_that_is_no_broker_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks_broker, "_TIMEOUT_S", 0.2)
     with socket.create_server((HOST, 0)) as listener:
         listener.listen()
         config = config_of(tmp_path, f"[mqtt]\nport = {listener.getsockname()[1]}\n")
-        began_s = time.monotonic()
         assert set(kinds(broker_findings(config, running=False))) == {"broker.unreachable"}
-        assert time.monotonic() - began_s < 20
 
 
 @pytest.mark.flow
@@ -248,7 +240,11 @@ def test_disk_room_and_speed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(checks_machine, "_SLOW_SYNC_S", 1e9)
     monkeypatch.setattr(checks_machine, "_SLOW_MB_S", 0.0)
     free = [10**12]
-    monkeypatch.setattr(checks_machine, "_free_bytes", lambda _folder: free[0])
+
+    def free_bytes(_folder: Path) -> int:
+        return free[0]
+
+    monkeypatch.setattr(checks_machine, "_free_bytes", free_bytes)
     assert list(disk_findings(config, probe=True)) == []
     assert list((tmp_path / "data").iterdir()) == []
     monkeypatch.setattr(checks_machine, "_SLOW_SYNC_S", 0.0)
@@ -331,12 +327,8 @@ def test_refused_input_of_the_last_day_is_told_by_reason(tmp_path: Path) -> None
     assert list(input_findings(tmp_path / "data")) == []
     quarantine = Quarantine(tmp_path / "data" / FOLDER, Counters())
     now_ms = time.time_ns() // 1_000_000
-    for reason, received_ms in (
-        ("nan", now_ms),
-        ("nan", now_ms),
-        ("oversize", now_ms),
-        ("old", now_ms - 2 * 86_400_000),
-    ):
+    old_ms = now_ms - 2 * 86_400_000
+    for reason, received_ms in (("nan", now_ms), ("nan", now_ms), ("oversize", now_ms), ("old", old_ms)):
         quarantine.keep("mqtt", reason, "x", b"x", received_ms=received_ms)
     assert quarantine.flush(10)
     quarantine.close()
