@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from faults.mutate import Mutator, protobuf_places, seal_cjt188, seal_dlt645, seal_modbus
+from faults.mutate import CHUNKS, Mutator, protobuf_places, seal_cjt188, seal_dlt645, seal_modbus
 from shutan_gateway.decode import Decoded, decode
 from shutan_gateway.decoder import Decoder, Shapes
 from shutan_gateway.definition import Definition, birth_text
@@ -22,7 +22,7 @@ from support.host_rig import Rig
 from support.places import REPO
 from support.sparkplug_node import T0_MS, Scalar, SparkplugNode
 
-__all__ = ["TARGETS", "Target"]
+__all__ = ["TARGETS", "Target", "found", "vectors"]
 
 VECTORS = REPO / "tests/vectors"
 _LIMIT = 4_096
@@ -32,7 +32,7 @@ _EXPLAIN_EVERY = 8  # `shutan meter decode` is for a person: every eighth input 
 class Target(NamedTuple):
     """corpus: sound inputs; take: one input -> its class; reached: a class that damaged inputs still fall into.
 
-    places, seal: see Mutator.
+    places, seal, chunks: see Mutator.
     """
 
     corpus: list[bytes]
@@ -40,26 +40,28 @@ class Target(NamedTuple):
     reached: str
     places: Callable[[bytes], list[int]] | None = None
     seal: Callable[[bytearray], None] | None = None
+    chunks: tuple[bytes, ...] = CHUNKS
 
     def inputs(self, seed: int) -> Mutator:
         """Damaged inputs, the same for the same seed."""
-        return Mutator(self.corpus, seed, places=self.places, seal=self.seal)
+        return Mutator(self.corpus, seed, places=self.places, seal=self.seal, chunks=self.chunks)
 
 
-def _vectors(*names: str) -> list[bytes]:
+def vectors(*names: str) -> list[bytes]:
+    """Payloads of files of tests/vectors."""
     lines = [line for name in names for line in (VECTORS / name).read_text("utf-8").splitlines()]
     return [bytes.fromhex(json.loads(line)["hex"]) for line in lines]
 
 
-def _found(target: str) -> list[bytes]:
+def found(target: str) -> list[bytes]:
     """Inputs that once broke something; they stay in the corpus."""
     path = Path(VECTORS / f"fuzz_{target}.jsonl")
-    return _vectors(path.name) if path.is_file() else []
+    return vectors(path.name) if path.is_file() else []
 
 
 def sparkplug() -> Target:
     """The payload decoder, with metadata, properties, DataSet and Template."""
-    corpus = _vectors("sparkplug.jsonl", "sparkplug_malformed.jsonl") + _found("sparkplug")
+    corpus = vectors("sparkplug.jsonl", "sparkplug_malformed.jsonl") + found("sparkplug")
     corpus = [data for data in corpus if len(data) < 1_000]
 
     def take(data: bytes) -> str:
@@ -78,7 +80,7 @@ def sparkplug() -> Target:
 
 def packets() -> Target:
     """The MQTT packet decoder, fed in two parts, and the parsers behind it."""
-    corpus = [data for data in _vectors("mqtt.jsonl", "mqtt_malformed.jsonl") if len(data) < 1_000] + _found("mqtt")
+    corpus = [data for data in vectors("mqtt.jsonl", "mqtt_malformed.jsonl") if len(data) < 1_000] + found("mqtt")
     parsers: dict[int, Callable[[bytes], object]] = {
         mqtt.CONNACK: mqtt.parse_connack,
         mqtt.PUBACK: mqtt.parse_puback,
@@ -135,7 +137,7 @@ def shapes() -> Target:
     devices = {"meter": _METER, "wide": _WIDE, "texts": _TEXTS}
     known = Shapes()
     decoder = Decoder(known)
-    corpus = _found("shapes")
+    corpus = found("shapes")
     definitions: list[Definition] = []
     for store in (7, None):
         node = SparkplugNode(store=store, devices=devices)
@@ -197,7 +199,7 @@ def host() -> Target:
         rig.balance()
         return "accepted" if rig.total("accepted") > accepted else "other"
 
-    corpus = [payload for _, payload in messages] + _found("host")
+    corpus = [payload for _, payload in messages] + found("host")
     return Target(corpus, take, "accepted", places=protobuf_places)
 
 
@@ -229,7 +231,7 @@ def _meter(
 
 def meter_dlt645() -> Target:
     """DL/T 645 answers on the line, and the explanation of captured frames."""
-    corpus = _vectors("dlt645.jsonl", "dlt645_1997.jsonl") + _found("dlt645")
+    corpus = vectors("dlt645.jsonl", "dlt645_1997.jsonl") + found("dlt645")
     replies = [
         dlt645.Reply(dlt645.address_bytes("201000000012"), 0x13),
         dlt645.Reply(dlt645.address_bytes("AAAAAAAAAAAA"), dlt645.READ, b"\x00\x00\x01\x00"),
@@ -242,14 +244,14 @@ def meter_dlt645() -> Target:
 
 def meter_modbus() -> Target:
     """Modbus RTU answers on the line, and the explanation of captured frames."""
-    corpus = _vectors("modbus.jsonl") + _found("modbus")
+    corpus = vectors("modbus.jsonl") + found("modbus")
     replies = [modbus.Reply(1, 4, 2), modbus.Reply(1, 3, 2), modbus.Reply(1, 4, 18)]
     return _meter(corpus, seal_modbus, lambda data: _any(replies, data), inspect_modbus.decode)
 
 
 def meter_cjt188() -> Target:
     """CJ/T 188 answers on the line, and the explanation of captured frames."""
-    corpus = _vectors("cjt188.jsonl") + _found("cjt188")
+    corpus = vectors("cjt188.jsonl") + found("cjt188")
     replies = [
         cjt188.Reply(cjt188.ANY_TYPE, cjt188.WILDCARD, cjt188.READ, b"\x90\x1f"),
         cjt188.Reply(cjt188.ANY_TYPE, cjt188.WILDCARD, cjt188.READ_ADDRESS, cjt188.ADDRESS_DI),

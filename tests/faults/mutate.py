@@ -3,10 +3,10 @@
 import random
 from collections.abc import Callable, Sequence
 
-__all__ = ["Mutator", "protobuf_places", "seal_cjt188", "seal_dlt645", "seal_modbus"]
+__all__ = ["CHUNKS", "Mutator", "protobuf_places", "seal_cjt188", "seal_dlt645", "seal_modbus"]
 
 _EDGES = bytes((0, 1, 0x7F, 0x80, 0xFF, 0xFE, 0x68, 0x16, 0x10, 0x12, 0x0A, 0x08, 0x0B, 0x0C, 0x0F))
-_CHUNKS = (
+CHUNKS = (
     b"\xff" * 9 + b"\x01",  # the largest varint
     b"\xff" * 10,
     b"\x80" * 9 + b"\x02",
@@ -34,11 +34,16 @@ class Mutator:
         *,
         places: Callable[[bytes], list[int]] | None = None,
         seal: Callable[[bytearray], None] | None = None,
+        chunks: Sequence[bytes] = CHUNKS,
     ) -> None:
-        """places: offsets worth damaging (tags, lengths) of a sound input; seal: makes a checksum right again."""
+        """places: offsets worth damaging (tags, lengths) of a sound input; seal: makes a checksum right again;
+
+        chunks: pieces that are put in.
+        """
         self._corpus = list(corpus)
         self._places = [places(data) if places else [] for data in self._corpus]
         self._seal = seal
+        self._chunks = list(chunks)
         self._random = random.Random(seed).random  # noqa: S311 - the same inputs each time
 
     def next(self) -> bytes:
@@ -74,7 +79,7 @@ class Mutator:
         elif kind == 5:
             del data[at : at + 1 + int(chance() * 8)]
         elif kind == 6:
-            chunk = _CHUNKS[int(chance() * len(_CHUNKS))]
+            chunk = self._chunks[int(chance() * len(self._chunks))]
             data[at : at + (len(chunk) if chance() < 0.5 else 0)] = chunk
         elif kind == 7:
             data[at:at] = data[at : at + 1 + int(chance() * 40)]

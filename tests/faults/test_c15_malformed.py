@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from faults.fuzz_messages import MESSAGE_TARGETS
 from faults.fuzz_targets import TARGETS, Target
 from faults.harness import Fault
 
@@ -16,6 +17,7 @@ _HANG_NS = HANG_MS * 1_000_000
 _AGAIN = 5  # an input that took long is tried again: the processor may have been somebody else's
 _SHOWN = 5
 
+ALL = {**TARGETS, **MESSAGE_TARGETS}
 INPUTS_LONG = {"host": 1_000_000}  # a whole host, not a decoder
 
 
@@ -35,10 +37,10 @@ def took_ns(target: Target, data: bytes) -> int:
     return min(times)
 
 
-@pytest.mark.parametrize("name", list(TARGETS))
+@pytest.mark.parametrize("name", list(ALL))
 def test_c15_malformed_payload(fault: Fault, name: str) -> None:
     inputs = fault.size(short=2_000, long=INPUTS_LONG.get(name, 10_000_000))
-    target = TARGETS[name]()
+    target = ALL[name]()
     mutator = target.inputs(SEED)
     classes: Counter[str] = Counter()
     foreign: list[str] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, NoReturn, TypeAlias, cast
 
 from shutan_gateway.errors import Refusal
@@ -42,7 +42,8 @@ def parse_json(raw: bytes) -> Json:
     """Value of a payload; fractions are Decimal.
 
     Raises Refusal: oversize, bad_utf8, deep_json (more than 16 levels), nan (NaN, Infinity), duplicate_key,
-    long_number (more than 40 characters), bad_json (anything else that RFC 8259 does not allow).
+    long_number (more than 40 characters, or an exponent beyond Decimal), bad_json (anything else that RFC 8259 does not
+    allow).
     """
     text = parse_text(raw)
     _check_depth(text)
@@ -89,7 +90,10 @@ def _check_depth(text: str) -> None:
 def _fraction(digits: str) -> Decimal:
     if len(digits) > _DIGITS_MAX:
         raise Refusal("long_number", f"{len(digits)} characters")
-    return Decimal(digits)
+    try:
+        return Decimal(digits)
+    except InvalidOperation as error:  # an exponent beyond what Decimal can hold
+        raise Refusal("long_number", "its exponent") from error
 
 
 def _integer(digits: str) -> int:
@@ -105,9 +109,11 @@ def _constant(word: str) -> NoReturn:
 def _object(pairs: list[tuple[str, Json]]) -> JsonObject:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise Refusal("duplicate_key", repr(twice[:64]))
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise Refusal("duplicate_key", repr(name[:64]))
+            seen.add(name)
     return found
 
 
