@@ -43,7 +43,7 @@ JSON_CHUNKS = (
     b",",
     b"{{x}}",
 )
-_WIDE = b"{" + b",".join(b'"k%d":%d' % (n % 6_900, n) for n in range(6_901)) + b"}"  # the last key was there before
+_WIDE = b"{" + b",".join(b'"k%d":%d' % (n % 4_900, n) for n in range(4_901)) + b"}"  # the last key was there before
 
 
 def _general(decoder: mqtt.PacketDecoder, data: bytes, acks: bytearray) -> list[tuple[str, bytes] | tuple[int, bytes]]:

@@ -18,7 +18,10 @@ _AGAIN = 5  # an input that took long is tried again: the processor may have bee
 _SHOWN = 5
 
 ALL = {**TARGETS, **MESSAGE_TARGETS}
-INPUTS_LONG = {"host": 1_000_000}  # a whole host, not a decoder
+INPUTS_LONG = {
+    "host": 1_000_000,
+    **{name: 1_000_000 for name in ALL if name.startswith("adapter_")},
+}  # no decoders: whole chains
 
 
 def rss_kib() -> int:
