@@ -1,5 +1,6 @@
 """Fuzz targets between the broker and the decoders: the gateway's reader of MQTT streams, JSON, each adapter."""
 
+import copy
 import json
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +14,7 @@ from shutan_gateway.adapters.json_text import parse_json
 from shutan_gateway.adapters.readings import Inbound
 from shutan_gateway.config.adapters import AdapterConfig
 from shutan_gateway.errors import Refusal
-from shutan_gateway.mqtt_stream import Stream
+from shutan_gateway.mqtt_stream import Packet, Stream
 from shutan_wire import mqtt
 from shutan_wire.errors import WireError
 
@@ -46,19 +47,23 @@ JSON_CHUNKS = (
 _WIDE = b"{" + b",".join(b'"k%d":%d' % (n % 4_900, n) for n in range(4_901)) + b"}"  # the last key was there before
 
 
-def _general(decoder: mqtt.PacketDecoder, data: bytes, acks: bytearray) -> list[tuple[str, bytes] | tuple[int, bytes]]:
-    """What the packet decoder and its parsers make of bytes."""
-    taken: list[tuple[str, bytes] | tuple[int, bytes]] = []
+Taken = tuple[list[tuple[str, bytes]], list[Packet]]
+
+
+def _general(decoder: mqtt.PacketDecoder, data: bytes, acks: bytearray) -> Taken:
+    """What the packet decoder and its parsers make of bytes: messages, other packets."""
+    messages: list[tuple[str, bytes]] = []
+    packets: list[Packet] = []
     decoder.feed(data)
     for kind, flags, body in decoder.packets():
         if kind != mqtt.PUBLISH:
-            taken.append((kind, body))
+            packets.append(Packet(kind, body))
             continue
         topic, payload, qos, _, _, packet_id = mqtt.parse_publish(flags, body)
         if qos == 1:
             acks += mqtt.puback(packet_id)
-        taken.append((topic, payload))
-    return taken
+        messages.append((topic, payload))
+    return messages, packets
 
 
 def stream() -> Target:
@@ -74,26 +79,25 @@ def stream() -> Target:
     ]
     corpus += [data for data in vectors("mqtt.jsonl", "mqtt_malformed.jsonl") if len(data) < 500] + found("stream")
 
-    def run(data: bytes, *, fast: bool) -> tuple[list[object], bytes, bool]:
-        reader, decoder = Stream(_LIMIT), mqtt.PacketDecoder(_LIMIT)
-        taken: list[object] = []
-        acks = bytearray()
+    warm = Stream(_LIMIT)
+    warm.take(_WARM, bytearray())
+
+    def run(step: Callable[[bytes, bytearray], Taken], data: bytes) -> tuple[list[Taken], bytes, bool]:
+        acks, half = bytearray(), len(data) // 2
+        taken: list[Taken] = []
         try:
-            half = len(data) // 2
-            for part in (_WARM, data[:half], data[half:]):
-                if fast:
-                    messages, packets = reader.take(part, acks)
-                    taken += sorted([*messages, *packets], key=repr)
-                else:
-                    taken += sorted(_general(decoder, part, acks), key=repr)
+            taken += [step(data[:half], acks), step(data[half:], acks)]
         except WireError:
             return taken, b"", True
         return taken, bytes(acks), False
 
     def take(data: bytes) -> str:
-        fast, slow = run(data, fast=True), run(data, fast=False)
+        reader = copy.copy(warm)  # it knows topics; what it learns stays known, as in a long session
+        decoder = mqtt.PacketDecoder(_LIMIT)
+        fast = run(reader.take, data)
+        slow = run(lambda part, acks: _general(decoder, part, acks), data)
         assert fast == slow, f"as a stream {fast}, by the packet decoder {slow}"
-        return "refused" if fast[2] else "taken" if len(fast[0]) > 3 else "incomplete"
+        return "refused" if fast[2] else "taken" if any(messages for messages, _ in fast[0]) else "incomplete"
 
     return Target(corpus, take, "taken", places=_heads)
 
