@@ -1,7 +1,7 @@
 """Samples of the spool's newest groups in memory: a delivery that keeps up neither reads nor decodes them again.
 
-Bounded by bytes of payload, and given up as soon as every delivery is past them. A delivery that is behind reads the
-spool's files until it has caught up.
+Bounded by bytes, what a small record takes included, and given up as soon as every delivery is past them. A delivery
+that is behind reads the spool's files until it has caught up.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Recent", "Taken"]
 
-_MOST_BYTES = 6_000_000  # of payloads; their samples take about twice as much
+_MOST_BYTES = 10_000_000  # of payloads and records; the samples of wide payloads take about as much again
+_RECORD_BYTES = 600  # what a record and its samples take beside the payload, however small that is
 
 
 class Taken(NamedTuple):
@@ -31,7 +32,7 @@ class Taken(NamedTuple):
 
 
 class _Group(NamedTuple):
-    """One group of the spool; start: ordinal of its first record."""
+    """One group of the spool; start: ordinal of its first record; size: bytes of payload; held: of memory, about."""
 
     start: int
     records: Sequence[SpoolRecord]
@@ -39,6 +40,7 @@ class _Group(NamedTuple):
     end: Position
     durable_s: float
     size: int
+    held: int
 
 
 class Recent:
@@ -50,7 +52,7 @@ class Recent:
         self._places: dict[str, int] = {}
         self._order: deque[_Group] = deque()
         self._groups: dict[int, _Group] = {}  # by the ordinal of the first record
-        self._size = 0
+        self._held = 0
 
     def put(
         self,
@@ -62,14 +64,15 @@ class Recent:
     ) -> None:
         """A group that has just become durable; `start` is the ordinal of its first record."""
         size = sum([len(record.raw) for record in records])
+        held = size + _RECORD_BYTES * len(records)
         with self._lock:
-            if not self._places or size > self._most:
+            if not self._places or held > self._most:
                 return
-            group = _Group(start, records, samples, end, durable_s, size)
+            group = _Group(start, records, samples, end, durable_s, size, held)
             self._order.append(group)
             self._groups[start] = group
-            self._size += size
-            while self._size > self._most:
+            self._held += held
+            while self._held > self._most:
                 self._forget()
 
     def after(self, position: Position, max_bytes: int) -> Taken | None:
@@ -107,5 +110,5 @@ class Recent:
 
     def _forget(self) -> None:
         group = self._order.popleft()
-        self._size -= group.size
+        self._held -= group.held
         del self._groups[group.start]
