@@ -100,7 +100,7 @@ def test_three_protocols_on_three_buses_and_what_is_durable_is_remembered(tmp_pa
 def test_dead_babbling_and_strange_meters_hold_up_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="shutan.serial")
     taken = Taken(tmp_path)
-    bus, addresses = modbus_bus(6, FAST, babble_s=0.3)
+    bus, addresses = modbus_bus(6, FAST, babble_s=0.15)
     config = bus_config(device=bus.path, interval_s=1, meter=meters("eastron_sdm630", addresses, timeout_ms=100))
 
     def up(n: int) -> bool:
@@ -112,9 +112,8 @@ def test_dead_babbling_and_strange_meters_hold_up_nobody(tmp_path: Path, caplog:
         wait_until(lambda: not (up(1) or up(3) or up(5)), 30, "three meters are lost")
         assert source.trouble == "bus bus1: no answer from m1, m3, m5"
         before = {n: len(taken.of(f"m{n}")) for n in (2, 4, 6)}
-        wait_until(lambda: all(len(taken.of(f"m{n}")) >= before[n] + 3 for n in before), 20, "the others go on")
-        assert codes(taken.of("m1")[-1]) == {quality.STALE}
-        assert values(taken.of("m1")[-1]) == dict.fromkeys(FEW)
+        wait_until(lambda: all(len(taken.of(f"m{n}")) >= before[n] + 2 for n in before), 20, "the others go on")
+        assert latest(taken.of("m1")) == dict.fromkeys(FEW, (None, quality.STALE))
         bus.faults.clear()
         wait_until(lambda: up(1) and up(3) and up(5), 40, "the three are back")
         assert source.trouble is None
@@ -123,9 +122,8 @@ def test_dead_babbling_and_strange_meters_hold_up_nobody(tmp_path: Path, caplog:
     for name in ("m1", "m3", "m5"):
         assert len([line for line in said if f"meter {name} lost" in line]) == 1
         assert len([line for line in said if f"meter {name} back" in line]) == 1
-    assert taken.counters.get("shutan_serial_silent_total", bus="bus1", meter="m1") >= 6
+    assert taken.counters.get("shutan_serial_silent_total", bus="bus1", meter="m1") >= 2
     assert taken.counters.get("shutan_serial_damaged_total", bus="bus1", meter="m3") >= 1
-    assert [len(taken.of(f"m{n}")) >= 3 for n in (2, 4, 6)] == [True] * 3
 
 
 def test_an_adapter_that_is_unplugged_is_opened_again_under_its_path(
