@@ -59,7 +59,7 @@ def test_c01_kill9_of_the_gateway(fault: Fault, mosquitto: Server, tmp_path: Pat
             recovery_s.append(restart(gateway, field, early))
             fault.progress(f"{kills} of {wanted} kills, {field.sampled} records, slowest start {max(recovery_s):.2f} s")
         rate = field.sampled / (time.monotonic() - began_s)
-        field.finish(120)
+        field.finish(fault.size(short=60, long=300))
         wait_until(lambda: pending(gateway) == 0, 120, "everything delivered")
         numbers = check_balance(gateway)
         assert numbers["shutan_accepted_total"] == field.sampled

@@ -21,7 +21,7 @@ SYNCS = "fsync,fdatasync"
 
 def finish(field: Field, gateway: GatewayProcess) -> None:
     """All samples are acknowledged and delivered."""
-    field.finish(120)
+    field.finish(300)
     wait_until(lambda: pending(gateway) == 0, 120, "everything delivered")
     assert check_balance(gateway)["shutan_accepted_total"] == field.sampled
     assert "Traceback" not in gateway.log_tail(10_000)

@@ -119,7 +119,7 @@ def test_c06_store_down_for_days(fault: Fault, mosquitto: Server, tmp_path: Path
             behind.append(drain.behind_s)
             most_mib.append(max(drain.rss_mib, look(gateway.pid).rss_kb / MIB))
             figures[f"resumed_after_{name}_s"] = round(drain.resumed_s, 1)
-        field.finish(60)
+        field.finish(fault.size(short=60, long=300))
         wait_until(lambda: pending(gateway) == 0, 60, "everything delivered")
         numbers = check_balance(gateway)
         assert numbers["shutan_accepted_total"] == field.sampled

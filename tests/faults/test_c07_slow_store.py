@@ -65,7 +65,7 @@ def test_c07_slow_store(fault: Fault, mosquitto: Server, tmp_path: Path) -> None
         waiting = int(pending(gateway))
         sink.fail = lambda _request: None
         sink.pace(0)
-        field.finish(60)
+        field.finish(fault.size(short=60, long=300))
         wait_until(lambda: pending(gateway) == 0, 300, "everything delivered", step_s=0.1)
         numbers = check_balance(gateway)
         assert numbers["shutan_accepted_total"] == field.sampled
