@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from shutan_gateway.config.fields import ExistingFile, FilePath, HttpUrl, Id, Section
+from shutan_gateway.config.northbound import Hj212Config, KeyEnergyConfig, UnsConfig
 
 __all__ = ["FilesStoreConfig", "InfluxStoreConfig", "SqliteStoreConfig", "StoreConfig"]
 
@@ -54,4 +55,7 @@ class FilesStoreConfig(Section):
     settle_s: float = Field(default=900.0, ge=0, le=86_400)
 
 
-StoreConfig = Annotated[SqliteStoreConfig | InfluxStoreConfig | FilesStoreConfig, Field(discriminator="kind")]
+StoreConfig = Annotated[
+    SqliteStoreConfig | InfluxStoreConfig | FilesStoreConfig | UnsConfig | Hj212Config | KeyEnergyConfig,
+    Field(discriminator="kind"),
+]

@@ -13,13 +13,19 @@ if TYPE_CHECKING:
     from shutan_gateway.config import StoreConfig
     from shutan_gateway.counters import Counters
 
-__all__ = ["STORES", "Rejected", "Store", "StoreRefused", "Written", "open_store"]
+__all__ = ["NORTHBOUND", "STORES", "Rejected", "Store", "StoreRefused", "Written", "open_store"]
 
 # kind in the configuration -> factory(config, counters). Imported when used: a gateway loads only the stores it has.
 STORES: dict[str, str] = {
     "files": "shutan_gateway.stores.files:create",
     "influxdb": "shutan_gateway.stores.influxdb:create",
     "sqlite": "shutan_gateway.stores.sqlite:create",
+}
+# What carries records on to others; fed like a store (docs/adr/0018), but nobody reads series from it.
+NORTHBOUND: dict[str, str] = {
+    "hj212": "shutan_gateway.northbound.hj212:create",
+    "key_energy": "shutan_gateway.northbound.key_energy:create",
+    "uns": "shutan_gateway.northbound.uns:create",
 }
 
 
@@ -28,7 +34,7 @@ def open_store(config: StoreConfig, counters: Counters) -> Store:
 
     Raises StartError when a part of the program is not installed or a secret cannot be read.
     """
-    module, _, name = STORES[config.kind].partition(":")
+    module, _, name = (STORES | NORTHBOUND)[config.kind].partition(":")
     # The table holds names, so the type is stated here; the conformance suite opens every entry.
     factory = cast("Callable[[StoreConfig, Counters], Store]", getattr(import_module(module), name))
     return factory(config, counters)
