@@ -105,7 +105,8 @@ def choose(slots: Sequence[Slot], now_ms: int) -> tuple[int, int]:
             if probe < 0 or slot.due_ms < slots[probe].due_ms:
                 probe = index
         elif slot.due_ms <= now_ms:
-            key = (slot.tries, slot.due_ms)
+            # On a bus with too little time a meter that stepped back would never be asked again.
+            key = (slot.tries if now_ms - slot.due_ms < slot.interval_ms else 0, slot.due_ms)
             if best < 0 or key < best_key:
                 best, best_key = index, key
         else:

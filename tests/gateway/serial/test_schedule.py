@@ -47,6 +47,16 @@ def test_a_silent_meter_steps_back_behind_the_others_of_the_round() -> None:
     assert three[0].due_ms > T0 + 1700
 
 
+def test_stepping_back_ends_with_the_interval() -> None:
+    two = slots(2)
+    assert not two[0].unanswered(T0 + 500)
+    two[1].due_ms = T0 + 1000
+    assert choose(two, T0 + 2000)[0] == 1
+    assert choose(two, T0 + MINUTE)[0] == 0
+    assert not two[0].unanswered(T0 + MINUTE)
+    assert two[0].failed == 1
+
+
 def test_lost_after_two_failed_readings_then_probed_later_and_later() -> None:
     slot = slots(1)[0]
     assert not fail(slot, T0)
