@@ -12,12 +12,25 @@ import hashlib
 import re
 import secrets
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from shutan_gateway.adapters.topics import Pattern
 from shutan_gateway.errors import ConfigError, Problem
 from shutan_wire import ids
 
-__all__ = ["Account", "BrokerPlan", "acl_text", "conf_text", "new_secret", "parse_accounts", "password_entry"]
+if TYPE_CHECKING:
+    from shutan_gateway.config import GatewayConfig
+
+__all__ = [
+    "Account",
+    "BrokerPlan",
+    "acl_text",
+    "conf_text",
+    "fitted",
+    "new_secret",
+    "parse_accounts",
+    "password_entry",
+]
 
 _ITERATIONS = 101  # mosquitto_passwd's own; a broker with one thread computes this at each of 1,000 reconnects
 _SALT_BYTES = 12
@@ -52,6 +65,28 @@ class BrokerPlan(NamedTuple):
     gateway_writes: tuple[str, ...] = ()
     commands: bool = False
     max_payload_bytes: int = 1_000_000
+
+
+def fitted(plan: BrokerPlan, config: GatewayConfig) -> BrokerPlan:
+    """The plan for a gateway's configuration: its names and port, what its adapters hear, what it publishes."""
+    reads = [_below(Pattern(adapter.pattern).filter) for adapter in config.adapter]
+    user = config.mqtt.username or plan.gateway_user
+    # A unified namespace on this very broker, under the gateway's own name.
+    spaces = [store for store in config.store if store.kind == "uns" and store.port == config.mqtt.port]
+    writes = [_below(space.enterprise) for space in spaces if (space.username or user) == user]
+    return plan._replace(
+        host_id=config.gateway.host_id,
+        local_port=config.mqtt.port,
+        gateway_user=user,
+        gateway_reads=tuple(dict.fromkeys([*plan.gateway_reads, *reads])),
+        gateway_writes=tuple(dict.fromkeys([*plan.gateway_writes, *writes])),
+        commands=any(rule.device for rule in config.command),
+        max_payload_bytes=config.intake.max_payload_bytes,
+    )
+
+
+def _below(topic: str) -> str:
+    return topic if topic.endswith("#") else f"{topic}/#"
 
 
 def parse_accounts(text: str, file: str) -> tuple[Account, ...]:

@@ -6,6 +6,7 @@ overwritten: the new text is put beside it as `<name>.new`. Configuration and pa
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -13,8 +14,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from shutan_gateway.broker import BrokerPlan, acl_text, conf_text, new_secret, parse_accounts, password_entry
-from shutan_gateway.errors import StartError
+from shutan_gateway.broker import BrokerPlan, acl_text, conf_text, fitted, new_secret, parse_accounts, password_entry
+from shutan_gateway.config import load_config
+from shutan_gateway.errors import ConfigError, StartError
 
 __all__ = ["UNITS", "Step", "Target", "install", "uninstall"]
 
@@ -134,6 +136,10 @@ def _broker_plan(target: Target) -> BrokerPlan:
     folder = target.place(BROKER)
     secured = all((folder / name).is_file() for name in _TLS_FILES)
     plan = BrokerPlan(tls_port=8883 if secured else 0)
+    config = target.place(CONFIG)
+    if config.is_file():
+        with contextlib.suppress(ConfigError):  # `shutan check`, which the unit runs first, says what is wrong with it
+            plan = fitted(plan, load_config(config))
     nodes = folder / "nodes"
     if nodes.is_file():
         plan = plan._replace(accounts=parse_accounts(nodes.read_text(encoding="utf-8"), str(nodes)))

@@ -14,6 +14,7 @@ from shutan_gateway.broker import (
     BrokerPlan,
     acl_text,
     conf_text,
+    fitted,
     new_secret,
     parse_accounts,
     password_entry,
@@ -38,7 +39,8 @@ def config(
     *,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the files; made when missing.")],
     gateway: Annotated[
-        Path | None, typer.Option("--config", "-c", help="Gateway configuration to fit: host id, port, user.")
+        Path | None,
+        typer.Option("--config", "-c", help="Gateway configuration to fit: names, adapters, commands."),
     ] = None,
     nodes: Annotated[
         Path | None,
@@ -60,13 +62,7 @@ def config(
     if nodes is not None:
         plan = plan._replace(accounts=_accounts(nodes))
     if gateway is not None:
-        settings = load_config(gateway)
-        plan = plan._replace(
-            host_id=settings.gateway.host_id,
-            local_port=settings.mqtt.port,
-            gateway_user=settings.mqtt.username or plan.gateway_user,
-            max_payload_bytes=settings.intake.max_payload_bytes,
-        )
+        plan = fitted(plan, load_config(gateway))
     written = write_files(plan, out)
     if as_json:
         typer.echo(json.dumps({"folder": str(out), "written": written}, ensure_ascii=False))

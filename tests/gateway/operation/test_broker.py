@@ -12,8 +12,17 @@ import pytest
 import trustme
 from paho.mqtt.enums import CallbackAPIVersion
 
-from shutan_gateway.broker import Account, BrokerPlan, acl_text, parse_accounts, password_entry
+from shutan_gateway.broker import (
+    Account,
+    BrokerPlan,
+    acl_text,
+    conf_text,
+    fitted,
+    parse_accounts,
+    password_entry,
+)
 from shutan_gateway.commands.broker import write_files
+from shutan_gateway.config import load_config
 from shutan_gateway.errors import ConfigError
 from support.places import tool
 from support.servers import HOST, Server, free_port, wait_until
@@ -202,6 +211,28 @@ def test_without_a_list_every_user_is_a_node_of_its_name() -> None:
     assert "pattern write spBv1.0/+/DDATA/%u/+" in text
     assert "DCMD/+/+" not in text
     assert "topic write spBv1.0/+/DCMD/+/+" in acl_text(BrokerPlan(commands=True))
+
+
+def test_the_files_fit_the_configuration_of_the_gateway(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("x\n")
+    (tmp_path / "gateway.toml").write_text(
+        '[gateway]\ndata_dir = "data"\nhost_id = "host7"\n'
+        '[mqtt]\nport = 1999\nusername = "gw7"\npassword_file = "password"\n'
+        '[[adapter]]\nkind = "tasmota"\nname = "plugs"\nsite = "plant"\n'
+        '[[command]]\nnode = "n01"\ndevice = "m1"\nmetric = "relay"\ndatatype = "Boolean"\n'
+        '[[store]]\nkind = "uns"\nname = "uns"\nport = 1999\nenterprise = "baijiu"\n'
+    )
+    plan = fitted(BrokerPlan(), load_config(tmp_path / "gateway.toml"))
+    acl = acl_text(plan)
+    assert "listener 1999 127.0.0.1" in conf_text(plan)
+    for line in (
+        "user gw7",
+        "topic readwrite spBv1.0/STATE/host7",
+        "topic read +/+/#",
+        "topic write baijiu/#",
+        "topic write spBv1.0/+/DCMD/+/+",
+    ):
+        assert f"{line}\n" in acl
 
 
 def test_every_mistake_in_the_list_is_told_with_its_line() -> None:
