@@ -18,15 +18,17 @@ from shutan_gateway.shape_learn import learn
 
 if TYPE_CHECKING:
     from shutan_gateway.shape import Layout
+    from shutan_wire.model import Payload
 
 __all__ = ["Decoder", "Shapes"]
 
 _DEFINITIONS = 5_000
-_LAYOUTS = 3_000  # a layout of 50 metrics takes about 15 KB
+_LAYOUTS = 3_000  # a layout of 50 metrics takes about 15 KB, 35 KB with what the lanes do not need
 _LAYOUTS_PER_KEY = 128
 _RECENT = 4  # of one device: sequence and record numbers change their length now and then
 _MISSES_BEFORE_LEARNING = 2
 _MISSES_MOST = 1_024
+_UNREAD = 4  # payloads that a slim layout could not read before the whole layout is learned again
 
 
 class _Known:
@@ -158,6 +160,20 @@ class Decoder:
         self.misses += 1
         payload = parse(raw, self._limit)
         decoded = explain(definition, payload, received_ms)
-        if self._shapes.wanted(definition, len(raw)):
-            self._shapes.add(definition, len(raw), learn(definition, raw, payload, decoded))
+        self._learn(definition, raw, payload, decoded, layout)
         return decoded
+
+    def _learn(
+        self, definition: Definition, raw: bytes, payload: Payload, decoded: Decoded, layout: Layout | None
+    ) -> None:
+        """Learn a layout from time to time; `layout` is one that the payload matches, but that could not read it."""
+        if layout is None:
+            if self._shapes.wanted(definition, len(raw)):
+                learned = learn(definition, raw, payload, decoded)
+                if learned is not None and learned.lanes is not None and not decoded.faults:
+                    learned.slim()
+                self._shapes.add(definition, len(raw), learned)
+        elif layout.unread_again() % _UNREAD == 0:  # its payloads often hold what the lanes do not judge
+            learned = learn(definition, raw, payload, decoded)
+            if learned is not None:
+                layout.fill(learned)

@@ -148,11 +148,28 @@ class Layout:
         self.mask = int.from_bytes(mask, "little")
         self._expected = int.from_bytes(raw, "little") & self.mask
         self._unpack = struct.Struct("".join(code)).unpack
-        self._parts = parts
+        self._parts: Parts | None = parts
         self.size = len(raw)
         self._plans: dict[tuple[int, ...] | None, list[_GroupPlan] | None] = {}
         self.used = False
         self.lanes: Lanes | None = None  # the fast reading, where there is one
+        self._unread = 0
+
+    def slim(self) -> None:
+        """Keep the lanes only, which nearly always suffice, for a third of the memory; `decode` answers None then."""
+        self._parts = None
+        self._unpack = struct.Struct("").unpack
+        self._plans = {}
+
+    def unread_again(self) -> int:
+        """Count a payload that it matches and cannot read; returns how many there were."""
+        self._unread += 1
+        return self._unread
+
+    def fill(self, other: Layout) -> None:
+        """Take back what `slim` gave up from a layout learned from a payload that this one matches."""
+        self._unpack, self._plans = other._unpack, other._plans
+        self._parts = other._parts  # last: another thread may be in `decode`
 
     def matches(self, number: int) -> bool:
         """Whether a payload of this length, as a little-endian integer, has this layout."""
@@ -161,6 +178,8 @@ class Layout:
     def decode(self, raw: bytes) -> Decoded | None:
         """Samples of a matching payload."""
         parts = self._parts
+        if parts is None:
+            return None
         numbers: list[Any] = list(self._unpack(raw))
         _join(numbers, parts.varints)
         try:
@@ -178,7 +197,7 @@ class Layout:
         if min(times) < _T_MS_MIN or max(times) > T_MS_MAX:
             return None
         numbers += parts.constants
-        filled = self._fill(self._plans_of(pattern), times, numbers)
+        filled = self._fill(self._plans_of(parts.slots, pattern), times, numbers)
         if filled is None:
             return None
         groups, outside = filled
@@ -187,10 +206,10 @@ class Layout:
         faults = (*parts.faults, ("range", outside)) if outside else parts.faults
         return Decoded(seq, record, groups, None, 0, 0, faults)
 
-    def _plans_of(self, pattern: tuple[int, ...] | None) -> list[_GroupPlan] | None:
+    def _plans_of(self, slots: Sequence[Slot], pattern: tuple[int, ...] | None) -> list[_GroupPlan] | None:
         plans = self._plans.get(pattern, _UNKNOWN)
         if plans is _UNKNOWN:  # two threads may both make it: equal, and the later one stays
-            plans = _plan(self._parts.slots, pattern)
+            plans = _plan(slots, pattern)
             if len(self._plans) >= _PLANS:
                 self._plans = {}
             self._plans[pattern] = plans

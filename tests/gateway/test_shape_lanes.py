@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shutan_gateway.decode import decode, parse
+from shutan_gateway.decoder import Decoder, Shapes
 from shutan_gateway.definition import Definition
 from shutan_gateway.shape import Layout
 from shutan_gateway.shape_lanes import Lanes, SoundNames
@@ -118,3 +119,13 @@ def test_samples_of_several_times_are_left_to_the_layout() -> None:
     raw = encode_payload(Payload(T, metrics, 1), datatypes=False)
     assert read(layout.lanes, raw) is None
     assert layout.decode(raw) == decode(DEFINITION, raw, NOW)
+
+
+def test_a_sensor_out_of_range_for_good_is_still_decoded_by_its_shape() -> None:
+    """The lanes leave its payloads to the layout, which is learned whole again when that happens often."""
+    decoder, recent = Decoder(Shapes()), list[Layout]()
+    for number in range(60):
+        power = 1.0 if number < 10 else 3.0  # a power factor lies within -1..1
+        raw = payload([("power_factor", power), ("frequency_hz", 50.0)], T + number, None, 5)
+        assert decoder.decode(DEFINITION, raw, NOW, recent) == decode(DEFINITION, raw, NOW)
+    assert decoder.hits > 50
