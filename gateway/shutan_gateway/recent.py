@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Recent", "Taken"]
 
-_MOST_BYTES = 2_500_000  # of payloads and records; the samples of wide payloads take about as much again
+_MOST_BYTES = 5_000_000  # of payloads and records; the samples of wide payloads take about as much again
 _RECORD_BYTES = 600  # what a record and its samples take beside the payload, however small that is
 
 
