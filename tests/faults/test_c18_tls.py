@@ -159,6 +159,13 @@ def speaks(port: int, version: ssl.TLSVersion, *, authority: Path) -> bool:
         return False
 
 
+def at_an_ancient_broker(folder: Path, version: ssl.TLSVersion, least: int) -> int:
+    """Sessions of a link with a broker that speaks this version and no other."""
+    with ancient(folder, version) as port:
+        assert speaks(port, version, authority=folder / "ca.pem")
+        return attempts(folder, {"port": port, "tls": {"ca_file": folder / "ca.pem"}}, least)[1]
+
+
 def warned(folder: Path, say: Callable[[], list[str]]) -> list[str]:
     """Lines about the broker's certificate while 40 days pass, four looks a day."""
     authority = Authority(folder)
@@ -192,11 +199,8 @@ def test_c18_tls(fault: Fault, tmp_path: Path, caplog: pytest.LogCaptureFixture)
         assert lines[name] == len(say()) == 1, f"{name}: {say()}"
         fault.progress(f"{name}: {say()}")
     for version in OLD:
-        folder = tmp_path / version.name
-        with ancient(folder, version) as port:
-            assert speaks(port, version, authority=folder / "ca.pem")
-            caplog.clear()
-            _, got_in = attempts(folder, {"port": port, "tls": {"ca_file": folder / "ca.pem"}}, least)
+        caplog.clear()
+        got_in = at_an_ancient_broker(tmp_path / version.name, version, least)
         refused += not got_in
         sessions += got_in
         lines[version.name] = len(say())
