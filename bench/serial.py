@@ -19,7 +19,8 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPO / "tests"))
 
-from shutan_gateway.serial.budget import budget_of  # noqa: E402 - the folder is known only now
+from shutan_gateway.config.serial import SerialBus  # noqa: E402 - the folder is known only now
+from shutan_gateway.serial.budget import budget_of  # noqa: E402
 from shutan_gateway.serial.source import SerialSource  # noqa: E402
 from support.wired_rig import BABBLE, DEAD, Taken, bus_config, dlt_bus, modbus_bus, running  # noqa: E402
 
@@ -47,11 +48,14 @@ def main() -> Mapping[str, int | float | str]:
             baud=9600,
             interval_s=interval_s,
             turnaround_ms=20,
-            meter=[{"id": f"m{n}", "profile": profile, "address": address} for n, address in enumerate(addresses)],
+            meter=[
+                {"id": f"m{n}", "profile": profile, "address": address, "timeout_ms": timeout_ms}
+                for n, address in enumerate(addresses)
+            ],
         )
-        for name, sim, profile, addresses in (
-            ("dlt645", dlt, "dlt645_three_phase", dlt_addresses),
-            ("modbus", modbus, "eastron_sdm630", modbus_addresses),
+        for name, sim, profile, addresses, timeout_ms in (
+            ("dlt645", dlt, "dlt645_three_phase", dlt_addresses, 700),  # 500 to begin, and its longest answer
+            ("modbus", modbus, "eastron_sdm630", modbus_addresses, 500),
         )
     ]
     sick = {("dlt645", "m3"), ("dlt645", "m7"), ("modbus", "m5")}
@@ -69,12 +73,6 @@ def main() -> Mapping[str, int | float | str]:
         cpu = (time.process_time() - cpu_s) / (time.monotonic() - began_s)
         taken.close()
     errors = _errors(taken, sick, interval_s)
-    late = sum(
-        taken.counters.get("shutan_serial_late_total", bus=bus.name, meter=meter.id)
-        for bus in configs
-        for meter in bus.meter
-        if (bus.name, meter.id) not in sick
-    )
     return {
         "interval_s": interval_s,
         "rounds": rounds,
@@ -84,7 +82,9 @@ def main() -> Mapping[str, int | float | str]:
         "interval_error_max_pct": round(max(max(found) for found in errors.values()), 2),
         "interval_error_median_pct": round(sorted(e for found in errors.values() for e in found)[_half(errors)], 2),
         "readings_left_out": sum(error >= 90 for found in errors.values() for error in found),
-        "readings_late": int(late),
+        "readings_late": _requests(taken, configs, sick, "late"),
+        "healthy_silent": _requests(taken, configs, sick, "silent"),
+        "healthy_damaged": _requests(taken, configs, sick, "damaged"),
         "budget_dlt645_s_a_round": round(budget_of(configs[0]).round_s, 1),
         "budget_modbus_s_a_round": round(budget_of(configs[1]).round_s, 1),
         "duty_dlt645_pct": taken.counters.get("shutan_serial_duty_percent", bus="dlt645"),
@@ -92,6 +92,16 @@ def main() -> Mapping[str, int | float | str]:
         "cpu_with_instruments_pct": round(100 * cpu, 1),
         "rss_with_instruments_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
+
+
+def _requests(taken: Taken, configs: list[SerialBus], sick: set[tuple[str, str]], what: str) -> int:
+    """Requests to healthy meters that went wrong."""
+    return sum(
+        int(taken.counters.get(f"shutan_serial_{what}_total", bus=bus.name, meter=meter.id))
+        for bus in configs
+        for meter in bus.meter
+        if (bus.name, meter.id) not in sick
+    )
 
 
 def _wait(taken: Taken, seconds: float) -> None:

@@ -38,6 +38,7 @@ _LOOK_S = 1.0  # the clock is looked at this often: it may have been set
 _JOB_OVERDUE_S = 60.0
 _DUTY_S = 60.0
 _EXCHANGES_A_FREEZE = 3
+_REPEATS = 40  # of the time, one part may go into requests repeated at once
 
 
 def utc_ms() -> int:
@@ -75,6 +76,8 @@ class Bus:
         self._known_gap = {meter.key for meter in self.meters if not supported(meter.device)}
         self._down_s: float | None = None
         self._duty = (0.0, 0.0)
+        self._repeats_ms = 0.0
+        self._repeats_at = 0.0
         for meter in self.meters:
             counters.set("shutan_serial_meter_up", 0, bus=config.name, meter=meter.id)
         counters.set("shutan_serial_bus_up", 0, bus=config.name)
@@ -158,7 +161,8 @@ class Bus:
         t_ms = self._now_ms()
         slot, late = meter.slot, meter.slot.late
         slot.begin(t_ms)
-        patience = Patience(line, meter.config.timeout_ms)
+        at_once = self._may_repeat(meter)
+        patience = Patience(line, meter.config.timeout_ms, first=2 if at_once else 1)
         name = self.config.name
         try:
             good = await meter.device.read(patience, meter.wanted)
@@ -166,18 +170,31 @@ class Bus:
             if slot.unanswered(self._now_ms()):
                 log.warning("bus %s: meter %s lost: %s; probed from now on", self.config.name, meter.id, error)
                 meter.lost_ms = t_ms
+                meter.answers = False
                 self._counters.set("shutan_serial_meter_up", 0, bus=name, meter=meter.id)
                 self._stale(meter)
         else:
             if slot.answered(self._now_ms()) and meter.lost_ms:
                 away_s = (t_ms - meter.lost_ms) / 1000
                 log.info("bus %s: meter %s back after %.0f s", self.config.name, meter.id, away_s)
+            meter.answers = True
             self._counters.set("shutan_serial_meter_up", 1, bus=name, meter=meter.id)
             self._counters.inc("shutan_serial_reads_total", bus=name, meter=meter.id)
             self._offer(meter, t_ms, good)
+        if at_once and patience.silent + patience.damaged:
+            self._repeats_ms -= meter.slot.cost_ms
         for what, n in (("late", slot.late - late), ("silent", patience.silent), ("damaged", patience.damaged)):
             if n:
                 self._counters.inc(f"shutan_serial_{what}_total", n, bus=name, meter=meter.id)
+
+    def _may_repeat(self, meter: WiredMeter) -> bool:
+        """Whether a meter that answered so far may be asked twice at once: as long as that delays the others little."""
+        now = time.monotonic()
+        most = min(slot.interval_ms for slot in self._slots) / _REPEATS
+        self._repeats_ms = min(most, self._repeats_ms + (now - self._repeats_at) * 1000 / _REPEATS)
+        self._repeats_at = now
+        slot = meter.slot
+        return meter.answers and not slot.failed and not slot.tries and self._repeats_ms >= slot.cost_ms
 
     def _offer(self, meter: WiredMeter, t_ms: int, good: int) -> None:
         if meter.key not in self._known_gap:

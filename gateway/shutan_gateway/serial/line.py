@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["ByteLine", "Line", "LineLost", "MbapLine", "open_line"]
 
 _PAUSE_S = 0.005  # shortest silence that counts as one: portions of an answer come further apart than its characters
-_NOISY_PAUSE_S = 0.05  # after bytes that were no answer: adapters hand them over in portions of up to 16 ms
+_NOISY_PAUSE_S = 0.25  # after bytes that were no answer: a babble has pauses too
 _QUIET_LIMIT_S = 0.5  # a line that is never quiet is spoken into all the same
 _NOISY_LIMIT_S = 3.0
 _CONNECT_S = 5.0

@@ -38,6 +38,7 @@ class WiredMeter:
         self.metrics = [metric for metric in found if metric is not None]
         self._shown: list[int | None] = [None] * len(self.metrics)
         self.lost_ms = 0
+        self.answers = False  # it answered once and is not lost
 
     def samples(self, t_ms: int) -> tuple[Metric, ...]:
         """The last reading: every good value, and what is not good where it was good or unknown before."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shutan_meters.errors import NoAnswer
+from shutan_meters.master import LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,14 +19,15 @@ class Patience:
     """A transport for one reading: gives up at the first silence of a meter that has not answered yet.
 
     The master would ask three times at once and hold up the bus for three time-outs; here a silent meter steps back
-    behind the others and is asked again at the end of the round. One that has answered gets `more` further failures.
+    behind the others after `first` failures and is asked again at the end of the round. One that has answered gets
+    `more` further failures.
     silent, damaged: exchanges without an answer, and with bytes that held none
     """
 
-    def __init__(self, line: Transport, timeout_ms: int | None = None, more: int = 2) -> None:
+    def __init__(self, line: Transport, timeout_ms: int | None = None, first: int = 1, more: int = 2) -> None:
         self._line = line
         self._timeout_ms = timeout_ms
-        self._left = 1
+        self._left = first
         self._more = more
         self._reason = "silent"
         self.answered = False
@@ -52,6 +54,6 @@ class Patience:
                 self._left = self._more
         elif request:
             self.damaged += 1
-            self._left -= 1
+            self._left = 0 if len(buffer) >= LIMIT else self._left - 1  # a flood is not provoked again
             self._reason = f"{len(buffer)} bytes without a whole answer"
         return buffer

@@ -94,10 +94,10 @@ class Slot:
 def choose(slots: Sequence[Slot], now_ms: int) -> tuple[int, int]:
     """(index of the slot to read now or -1, milliseconds to wait otherwise).
 
-    First the meters that answer, longest due first, those asked in vain last; then a probe, if it can end before the
-    next of them is due.
+    First the meters that answer, longest due first, those asked in vain last (in this reading or the one before); then
+    a probe, if it can end before the next of them is due.
     """
-    best, best_key = -1, (PASSES, 0)
+    best, best_key = -1, (PASSES + 1, 0)
     next_ms = now_ms + _FAR_MS
     probe = -1
     for index, slot in enumerate(slots):
@@ -106,7 +106,8 @@ def choose(slots: Sequence[Slot], now_ms: int) -> tuple[int, int]:
                 probe = index
         elif slot.due_ms <= now_ms:
             # On a bus with too little time a meter that stepped back would never be asked again.
-            key = (slot.tries if now_ms - slot.due_ms < slot.interval_ms else 0, slot.due_ms)
+            behind = slot.tries + (slot.failed > 0)
+            key = (behind if now_ms - slot.due_ms < slot.interval_ms else 0, slot.due_ms)
             if best < 0 or key < best_key:
                 best, best_key = index, key
         else:

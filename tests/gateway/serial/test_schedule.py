@@ -47,6 +47,17 @@ def test_a_silent_meter_steps_back_behind_the_others_of_the_round() -> None:
     assert three[0].due_ms > T0 + 1700
 
 
+def test_a_meter_that_failed_last_time_is_asked_behind_the_others() -> None:
+    two = slots(2)
+    fail(two[0], T0)
+    for slot in two:
+        slot.due_ms = T0 + MINUTE
+    assert choose(two, T0 + MINUTE)[0] == 1
+    two[0].answered(T0 + MINUTE)
+    two[0].due_ms = T0 + MINUTE
+    assert choose(two, T0 + MINUTE)[0] == 0
+
+
 def test_stepping_back_ends_with_the_interval() -> None:
     two = slots(2)
     assert not two[0].unanswered(T0 + 500)
