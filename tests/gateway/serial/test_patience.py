@@ -37,7 +37,7 @@ def play(patience: Patience, *requests: bytes) -> list[str]:
         outcomes: list[str] = []
         for request in requests:
             try:
-                outcomes.append(bytes(await patience.transact(request, whole, 500)).decode())
+                outcomes.append(bytes(await patience.transact(request, whole, 500)).decode("latin-1"))
             except NoAnswer as error:
                 outcomes.append(error.reason)
         return outcomes
