@@ -30,11 +30,11 @@ from shutan_gateway.offers import Offers
 from shutan_gateway.quarantine import FOLDER as QUARANTINE
 from shutan_gateway.quarantine import Quarantine
 from shutan_gateway.recovery import durable_position
+from shutan_gateway.registry_rescue import open_registry
 from shutan_gateway.retention import Retention
 from shutan_gateway.rows import RowReader
 from shutan_gateway.sources import SOURCES, SourceTools, open_sources
 from shutan_gateway.spool import Spool
-from shutan_gateway.state import State
 from shutan_gateway.stores import open_store
 from shutan_gateway.supervise import Supervised
 from shutan_gateway.systemd import Pulses
@@ -89,7 +89,7 @@ class Service:
         folder = config.gateway.data_dir
         with contextlib.ExitStack() as opened:
             opened.callback(os.close, _lock_folder(folder))
-            self._state = State.open(folder / "registry.sqlite")
+            self._state = open_registry(folder, self.counters)
             opened.callback(self._state.close)
             self._spool = Spool.open(
                 folder / "spool",
