@@ -20,7 +20,7 @@ NODES = int(os.environ.get("SHUTAN_NODES", "1000"))
 WARM_S = float(os.environ.get("SHUTAN_WARM_S", "1200"))
 SOAK_S = float(os.environ.get("SHUTAN_SOAK_S", "3600"))
 INTERVAL_S = 10
-CONFLICT_WINDOW = 64  # samples a device; fills within the warm-up, the default of 1,024 takes 2.8 h at this interval
+CONFLICT_WINDOW = 16  # samples a device; fills within the warm-up, the default of 1,024 takes 2.8 h at this interval
 LOOK_EVERY_S = 10.0
 
 

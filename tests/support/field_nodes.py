@@ -67,13 +67,17 @@ class FieldNode:
 
 
 class Field:
-    """A thread that publishes `rate` records a second over all nodes, and keeps what is not acknowledged."""
+    """A thread that publishes `rate` records a second over all nodes, and keeps what is not acknowledged.
 
-    def __init__(self, port: int, count: int, rate: float) -> None:
+    resend_s: a node sends again when no acknowledgement has advanced for so long
+    """
+
+    def __init__(self, port: int, count: int, rate: float, resend_s: float = RESEND_S) -> None:
         self.nodes = {f"n{i:02d}": FieldNode(f"n{i:02d}", 1000 + i) for i in range(count)}
         self.rate = rate
         self.states: list[tuple[bool, bytes]] = []
         self._port = port
+        self._resend_s = resend_s
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._quiet = threading.Event()
@@ -141,7 +145,7 @@ class Field:
                     turn += 1
                     self._send([node.sample()])
                 for node in self.nodes.values():
-                    if node.kept and time.monotonic() - node.moved_s > RESEND_S and self._client.is_connected():
+                    if node.kept and time.monotonic() - node.moved_s > self._resend_s and self._client.is_connected():
                         node.moved_s = time.monotonic()
                         self._send(node.again(200))
 

@@ -172,6 +172,10 @@ class Swarm:
         """Whether a node has ever said this event."""
         return b'"event": "%b"' % event.encode() in (self._folder / name / "console.jsonl").read_bytes()
 
+    def flash_bytes(self, name: str) -> int:
+        """Bytes of the records that a node keeps on its flash."""
+        return sum(path.stat().st_size for path in (self._folder / name / "journal").glob("0*"))
+
     def last_words(self) -> dict[str, tuple[int, int]]:
         """(newest record, acknowledged record) of each node by its console; exact after `stop`."""
         said = {name: [event for event in self.events(name) if "newest" in event][-1] for name in self.names}
