@@ -46,8 +46,12 @@ def line_of(bus: SerialBus) -> tuple[int, str]:
 
 
 def char_s(bus: SerialBus) -> float:
-    """Seconds of one character on the line; 0 over a network."""
-    return 0.0 if bus.host is not None else BITS_A_CHARACTER / line_of(bus)[0]
+    """Seconds of one character on the line, which a device server (`raw`) has behind it; 0 for Modbus TCP."""
+    return 0.0 if _is_mbap(bus) else BITS_A_CHARACTER / line_of(bus)[0]
+
+
+def _is_mbap(bus: SerialBus) -> bool:
+    return bus.host is not None and bus.framing == "mbap"
 
 
 def _lengths(profile: Profile, read: int) -> tuple[int, int]:
@@ -86,7 +90,7 @@ def budget_of(bus: SerialBus) -> Budget:
     costs = [(meter_cost_s(bus, meter), bus.interval_of(meter)) for meter in bus.meter]
     round_s = sum(cost for cost, _ in costs)
     duty = sum(cost / interval for cost, interval in costs)
-    rate = f"at {line_of(bus)[0]} baud" if bus.host is None else f"over {bus.host}:{bus.port}"
+    rate = f"over {bus.host}:{bus.port}" if _is_mbap(bus) else f"at {line_of(bus)[0]} baud"
     count = f"{len(costs)} meter{'s need' if len(costs) > 1 else ' needs'}"
     text = f"bus {bus.name} {rate}: {count} {round_s:.1f} s a round, {100 * duty:.0f} % of the time"
     return Budget(bus.name, len(costs), round_s, duty, max(cost for cost, _ in costs), text)
@@ -104,7 +108,7 @@ def problems_of(bus: SerialBus) -> list[tuple[str, str, str]]:
             found = repr(str(getattr(meter, error.where, meter.profile)))
             problems.append((f"{key}.{error.where}", found, error.reason))
             continue
-        if bus.host is not None and bus.framing == "mbap" and profile.protocol != MODBUS:
+        if _is_mbap(bus) and profile.protocol != MODBUS:
             problems.append((f"{key}.profile", repr(meter.profile), 'a Modbus profile, or framing = "raw"'))
         interval_s = bus.interval_of(meter)
         if meter.phase_s >= interval_s:

@@ -136,7 +136,7 @@ class _Owner(Protocol):
 
 
 class ByteLine:
-    """Frames as they are. character_s: seconds of one character; 0 over a network."""
+    """Frames as they are. character_s: seconds of one character on the line."""
 
     def __init__(self, owner: _Owner, character_s: float) -> None:
         self._port = _Descriptor(owner)
@@ -266,7 +266,7 @@ async def open_line(bus: SerialBus) -> Line:
                 raise
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        return MbapLine(connection) if bus.framing == "mbap" else ByteLine(connection, 0.0)
+        return MbapLine(connection) if bus.framing == "mbap" else ByteLine(connection, char_s(bus))
     return ByteLine(_open_device(bus), char_s(bus))
 
 

@@ -12,11 +12,13 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from shutan_gateway.errors import Refusal, RetryLater, TellPerson
+from shutan_gateway.serial.budget import char_s
 from shutan_gateway.serial.line import LineLost, open_line
 from shutan_gateway.serial.source import SerialSource
 from shutan_gateway.serial.technician import read_now, scan
 from shutan_meters import modbus
 from shutan_meters.errors import NoAnswer
+from shutan_sim.instruments.cjt188_meters import Cjt188Meter, Cjt188Meters
 from support.servers import free_port, wait_until
 from support.wired_rig import Taken, bus_config
 
@@ -137,6 +139,15 @@ def exchange(port: int, times: int = 1) -> list[bytes]:
 def reply(request: bytes, value: int, transaction: int | None = None) -> bytes:
     head = request[:2] if transaction is None else transaction.to_bytes(2, "big")
     return head + b"\0\0\0\x05\x09\x03\x02" + value.to_bytes(2, "big")
+
+
+def test_a_device_server_passes_the_frames_of_the_line() -> None:
+    water = Cjt188Meters([Cjt188Meter(0x10, "00000805000001", lambda _: 12300)])
+    entry = {"id": "w", "profile": "cjt188_water", "address": "00000805000001"}
+    with scripted(lambda request: b"".join(water.feed(request, 0))) as port:
+        bus = bus_config(host="127.0.0.1", port=port, framing="raw", meter=[entry])
+        assert char_s(bus) == 11 / 2400
+        assert read_now(bus)[0].value == 123000
 
 
 def test_an_answer_to_an_earlier_request_is_not_taken() -> None:
