@@ -2,7 +2,8 @@
 
 Delivered means: below the position of every store. Such segments are kept for a replay (`shutan spool replay`) until
 they are older than `keep_s`, or until their room is needed for new records, oldest first. What is not delivered to some
-store never goes for room: the spool stops taking records instead, and the nodes keep theirs.
+store never goes for room: the spool stops taking records instead, and the nodes keep theirs. Where the configuration
+says so, undelivered gauges go before that (thin.py), registers never.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shutan_gateway.spool_open import Segment
+    from shutan_gateway.thin import Thinned, Thinner
 
 __all__ = ["KEPT_SEGMENTS", "Retention"]
 
@@ -22,10 +24,16 @@ KEPT_SEGMENTS = 1
 
 
 class Retention:
-    """keep_s: age, by the file's last change, after which a delivered segment goes; 0 = as soon as it is delivered."""
+    """keep_s: age, by the file's last change, after which a delivered segment goes; 0 = as soon as it is delivered.
 
-    def __init__(self, keep_s: float = 0.0, now_s: Callable[[], float] = time.time) -> None:
+    thinner: makes undelivered segments smaller where there is no room; None = never.
+    """
+
+    def __init__(
+        self, keep_s: float = 0.0, now_s: Callable[[], float] = time.time, thinner: Thinner | None = None
+    ) -> None:
         self._keep_s = keep_s
+        self._thinner = thinner
         self._now_s = now_s
 
     def expired(self, delivered: Sequence[Segment]) -> int:
@@ -41,3 +49,7 @@ class Retention:
             if changed_s + self._keep_s > self._now_s():
                 return index
         return free
+
+    def thin(self, undelivered: Sequence[Segment]) -> Thinned | None:
+        """Make the oldest of these segments smaller that can be; None when none can. Raises OSError."""
+        return None if self._thinner is None else self._thinner.thin(undelivered)

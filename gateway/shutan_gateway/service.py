@@ -97,7 +97,7 @@ class Service:
                 max_bytes=config.spool.max_bytes,
                 counters=self.counters,
                 durable=durable_position(self._state),
-                retention=Retention(config.spool.keep_days * 86_400),
+                retention=self._retention(),
             )
             opened.callback(self._spool.close)
             self.quarantine = Quarantine(folder / QUARANTINE, self.counters)
@@ -118,6 +118,14 @@ class Service:
             self._opened = opened.pop_all()
         self._intake = self._supervised("intake", self._run_intake)
         self._network = self._supervised("link", self.link.run)
+
+    def _retention(self) -> Retention:
+        spool, thinner = self._config.spool, None
+        if spool.when_full == "thin":
+            from shutan_gateway.thin import Thinner  # noqa: PLC0415 - only where it is wanted
+
+            thinner = Thinner(self._state, self._shapes, self.counters)
+        return Retention(spool.keep_days * 86_400, thinner=thinner)
 
     def _supervised(self, name: str, work: Callable[[], None]) -> Supervised:
         return Supervised(name, work, counters=self.counters, stop=self.ended, give_up=self._give_up)

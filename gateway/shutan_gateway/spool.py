@@ -14,6 +14,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from shutan_gateway import segment as layout
+from shutan_gateway import spool_open as opening
 from shutan_gateway.disk import Disk
 from shutan_gateway.errors import SpoolFull, SpoolWriteError
 from shutan_gateway.retention import Retention
@@ -222,9 +223,21 @@ class Spool:
 
     def _make_room(self, size: int) -> None:
         while self.held_bytes + size > self._max_bytes:
-            if not self._drop_oldest():
+            if not (self._drop_oldest() or self._thin_oldest()):
                 self._counters.inc("shutan_spool_errors_total", kind="limit")
                 raise SpoolFull(f"spool limit of {self._max_bytes} bytes reached in {self._folder}")
+
+    def _thin_oldest(self) -> bool:
+        """Make an undelivered segment smaller, if the retention does that; positions are found again by ordinal."""
+        with self._changed:
+            held = [one for one in self._segments if not self._is_writing(one.number)]
+        thinned = self._retention.thin(held)
+        if thinned is None:
+            return False
+        with self._changed:
+            self._segments = [thinned.after if one is thinned.before else one for one in self._segments]
+        self._show_size()
+        return True
 
     def _finish_segment(self) -> None:
         """Close the segment being written and give its unused space back."""
@@ -290,6 +303,10 @@ class Spool:
         seed = layout.seed_of(here.number)
         data = self._load(here, position.offset, min(room, limit - position.offset))
         head = layout.parse_head(data, 0, seed)
+        if position.offset != FIRST_GROUP and (head is None or head[2] != position.ordinal):
+            moved = opening.offset_of(self._load(here, 0, here.size), position.ordinal, seed)
+            if moved not in {None, position.offset}:  # the segment was thinned
+                return self._read_segment(here, position._replace(offset=moved), cut, room)
         if head is not None and head[0] > len(data) and position.offset + head[0] <= limit:
             data = self._load(here, position.offset, head[0])
         records: list[SpoolRecord] = []
@@ -312,20 +329,10 @@ class Spool:
     ) -> tuple[list[SpoolRecord], Position]:
         """The group at `position` is damaged: keep its whole records, count the others once."""
         data = self._load(here, position.offset, limit - position.offset)
-        seed = layout.seed_of(here.number)
-        group = layout.recover_group(data, 0, len(data), seed)
-        head = layout.parse_head(data, group.stop, seed)
-        after = group.following
-        if after is None:
-            after = cut.ordinal if head is None else head[2]
-        after = max(min(after, cut.ordinal), position.ordinal)
-        records = group.records[: after - position.ordinal]
-        lost = after - position.ordinal - len(records)
+        records, stop, after, lost = opening.salvage(data, layout.seed_of(here.number), position.ordinal, cut.ordinal)
         if lost > 0 and self._is_news(position):
             self._counters.inc("shutan_spool_damaged_total", lost)
-        if group.stop >= len(data):
-            after = cut.ordinal
-        return records, Position(here.number, position.offset + group.stop, after)
+        return records, Position(here.number, position.offset + stop, after)
 
     def _is_news(self, place: Position) -> bool:
         with self._changed:

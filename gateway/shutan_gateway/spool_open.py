@@ -15,8 +15,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shutan_gateway.disk import Disk
+    from shutan_gateway.segment import SpoolRecord
 
-__all__ = ["ORIGIN", "Position", "Segment", "Tail", "open_segments", "segment_of", "start_of"]
+__all__ = [
+    "ORIGIN",
+    "Position",
+    "Segment",
+    "Tail",
+    "offset_of",
+    "open_segments",
+    "salvage",
+    "segment_of",
+    "start_of",
+]
 
 _ZEROS = bytes(65536)
 
@@ -181,3 +192,29 @@ def segment_of(segments: Sequence[Segment], ordinal: int) -> tuple[Segment | Non
     index = bisect_right(segments, ordinal, key=lambda segment: segment.first_ordinal)
     following = segments[index] if index < len(segments) else None
     return (segments[index - 1] if index else None), following
+
+
+def offset_of(data: bytes, ordinal: int, seed: int) -> int | None:
+    """Where in a whole segment the group begins whose first record has this ordinal; None when no head says so."""
+    at = FIRST_GROUP
+    while (head := layout.parse_head(data, at, seed)) is not None:
+        if head[2] == ordinal:
+            return at
+        at += head[0]
+    return None
+
+
+def salvage(data: bytes, seed: int, first: int, last: int) -> tuple[list[SpoolRecord], int, int, int]:
+    """What is left of a damaged group at the start of data: records, its end, the ordinal behind it, how many are lost.
+
+    first: ordinal of the group's first record; last: ordinal behind the segment's content.
+    """
+    group = layout.recover_group(data, 0, len(data), seed)
+    head = layout.parse_head(data, group.stop, seed)
+    after = group.following
+    if after is None:
+        after = last if head is None else head[2]
+    after = max(min(after, last), first)
+    records = group.records[: after - first]
+    lost = after - first - len(records)
+    return records, group.stop, last if group.stop >= len(data) else after, lost

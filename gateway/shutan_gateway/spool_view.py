@@ -74,7 +74,8 @@ def records(one: SegmentView, offset: int = FIRST_GROUP, ordinal: int | None = N
     except FileNotFoundError:
         return
     try:
-        if layout.parse_head(os.pread(descriptor, _HEAD_BYTES, at), 0, seed) is None:
+        head = layout.parse_head(os.pread(descriptor, _HEAD_BYTES, at), 0, seed)
+        if head is None or head[2] > wanted:  # no boundary, or another one since the segment was thinned
             at = FIRST_GROUP
         while True:
             head = layout.parse_head(os.pread(descriptor, _HEAD_BYTES, at), 0, seed)

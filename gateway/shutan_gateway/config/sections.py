@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from shutan_gateway.config.fields import ExistingFile, FilePath, Groups, Id, LocalHost, Port, Section
@@ -59,11 +61,13 @@ class SpoolSection(Section):
     """`[spool]`: at max_bytes of undelivered records the gateway stops acknowledging; the nodes keep their records.
 
     keep_days: how long delivered records stay for a replay; sooner gone when their room is needed, oldest first.
+    when_full: "thin" drops undelivered gauges of the oldest records first, counted and listed, and keeps registers.
     """
 
     segment_bytes: int = Field(default=16 * 2**20, ge=2**16, le=2**30)
     max_bytes: int = Field(default=2 * 2**30, ge=2**18)
     keep_days: float = Field(default=7.0, ge=0, le=3650)
+    when_full: Literal["stop", "thin"] = "stop"
 
 
 class HttpSection(Section):
