@@ -5,7 +5,9 @@ import random
 from pathlib import Path
 
 from faults.harness import Fault
+from shutan_gateway.adapters.json_text import DEPTH_MAX, PAYLOAD_MAX, parse_json
 from shutan_gateway.counters import Counters
+from shutan_gateway.errors import Refusal
 from shutan_gateway.quarantine import Item, Quarantine, items
 from shutan_gateway.rows import Row
 from shutan_gateway.stores.influxdb.line import LineEncoder, RowFault, device_of, name_of
@@ -70,6 +72,15 @@ PACKETS = {  # what the broker must never send; the session ends with one line, 
     "topic beyond the packet": b"\xff\xffab",
     "no topic": b"\x00\x00x",
 }
+JSON = {
+    "oversize": b"[" + b"1," * PAYLOAD_MAX + b"1]",
+    "deep_json": b"[" * (DEPTH_MAX + 1) + b"]" * (DEPTH_MAX + 1),
+    "nan": b'{"a": NaN}',
+    "bad_utf8": b'{"a": "\xc3\x28"}',
+    "bad_json": b"{'a': 1}",
+    "duplicate_key": b'{"a": 1, "a": 2}',
+    "long_number": b'{"a": 1e99999999999999999999}',
+}
 HOSTILE = [
     "x y=1i 1\nevil,node=a y=1i 1",
     "a,site=other",
@@ -112,6 +123,13 @@ def wrongly_taken(rig: Rig) -> list[str]:
         except WireError:
             continue
         wrong.append(name)
+    for kind, text in JSON.items():
+        try:
+            parse_json(text)
+        except Refusal as refusal:
+            if refusal.reason == kind:
+                continue
+        wrong.append(f"JSON {kind}")
     return wrong
 
 
@@ -207,7 +225,7 @@ def test_c16_hostile_content(fault: Fault, tmp_path: Path) -> None:
     fault.record(
         "C16",
         measured={
-            "table_cases": len(REFUSED) + len(PACKETS),
+            "table_cases": len(REFUSED) + len(PACKETS) + len(JSON),
             "not_refused_under_their_name": len(wrong),
             "not_a_number_stored": stored,
             "hostile_nodes": nodes,
