@@ -26,6 +26,19 @@ VALUES: st.SearchStrategy[Value] = st.one_of(
 )
 
 
+def sound(names: list[str], integers: list[bool]) -> SoundNames:
+    made = SoundNames(names)
+    made.integers = tuple(integers)
+    return made
+
+
+SOUND = [
+    sound(["active_power_w"], [False]),
+    sound(["active_energy_import_wh", "active_power_w"], [True, False]),
+    sound([f"x{place}_f" for place in range(40)], [place % 4 == 0 for place in range(40)]),
+]
+
+
 def lines(*rows: Row, mirror: bool = False) -> str:
     encoder = LineEncoder(mirror=mirror)
     return b"\n".join([encoder.line(one) for one in rows]).decode()
@@ -154,6 +167,23 @@ def test_the_fast_line_and_the_general_line_are_the_same_point(
         for (point,) in points:
             point.fields.update(sorted((name, point.fields.pop(name)) for name in list(point.fields)))
         assert repr(points[0]) == repr(points[1])
+
+
+def test_a_body_is_its_lines_in_any_mixture_of_names_and_devices() -> None:
+    rows: list[Row] = []
+    for n in range(200):
+        names = SOUND[n % 3]
+        values = [n * 0.1 if not integer else 3**n % 2**50 for integer in names.integers]
+        one = row(dict(zip(names, values, strict=True)), device=f"d{n % 7}", at=n, record=None if n % 5 == 0 else n)
+        rows.append(one._replace(metrics=names))
+    encoder = LineEncoder()
+    body = encoder.body(rows)
+    assert body is not None
+    assert sorted(body.splitlines()) == sorted(encoder.line(one) for one in rows)
+    assert body.endswith(b"\n")
+    assert encoder.body([*rows, row({"x_s": "text"})]) is None
+    assert encoder.body([rows[0]._replace(site="")]) is None, "the general way says why"
+    assert LineEncoder(mirror=True).body(rows) is None
 
 
 def test_huge_sound_numbers_pass_though_their_sum_overflows() -> None:

@@ -25,6 +25,8 @@ __all__ = ["InfluxStore"]
 BODY_BYTES: Final = 2_000_000
 # Below this no server refuses a body for its size: a broken connection means something else.
 SMALLEST_BODY_BYTES: Final = 64_000
+# Rows of a body that is written at once, where no row needs a look of its own.
+_QUICK_ROWS: Final = 800
 # Good bodies in a row before a size that was cut is tried larger again.
 _CALM: Final = 64
 
@@ -46,6 +48,26 @@ class InfluxStore:
 
     def write(self, rows: Sequence[Row]) -> Written:
         """Store rows. Raises StoreUnavailable or StoreRefused when none could be settled."""
+        done = 0
+        try:
+            while done < len(rows):
+                part = rows[done : done + _QUICK_ROWS]
+                body = self._encoder.body(part)
+                if body is None or len(body) > self._limit or self._exchange(body).kind is not Kind.DONE:
+                    break
+                done += len(part)
+            if done == len(rows):
+                return Written(done)
+            left = self._write(rows[done:] if done else rows)
+        except StoreUnavailable as error:
+            if done == 0:
+                raise
+            return Written(done, (), error.retry_after_s)
+        moved = tuple([Rejected(done + entry.index, entry.reason) for entry in left.rejected])
+        return Written(done + left.accepted, moved, left.retry_after_s)
+
+    def _write(self, rows: Sequence[Row]) -> Written:
+        """The general way, line by line, so that each row has an outcome of its own."""
         lines, rejected = self._encode(rows)
         place = 0
         try:
@@ -105,8 +127,10 @@ class InfluxStore:
 
     def _send(self, lines: Sequence[Line]) -> Answer:
         """The answer to one body: DONE, FAULTY or TOO_LARGE. Raises StoreUnavailable, StoreRefused for the others."""
+        return self._exchange(b"\n".join([line.text for line in lines]))
+
+    def _exchange(self, body: bytes) -> Answer:
         self.requests += 1
-        body = b"\n".join([line.text for line in lines])
         try:
             answer = read_answer(*self._transport.post(body))
         except SendBroken:
