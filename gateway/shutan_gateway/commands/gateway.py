@@ -39,6 +39,8 @@ def gateway(
     # What is alive now stays; without this every collection walks all modules again.
     gc.collect()
     gc.freeze()
+    # Samples live for a second and form no cycles: looking for some among them less often is all gain.
+    gc.set_threshold(20_000, 20, 20)
     try:
         failed = runner.run()
         if failed is not None:
