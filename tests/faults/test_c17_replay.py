@@ -48,19 +48,21 @@ def test_c17_replay(fault: Fault, tmp_path: Path) -> None:
     life = Life(tmp_path / "life")
     send(life, births + data)
     before, (_, repeats, rejected, accepted) = stored(life.rows()), life.balance()
-    sent = 0
+    sent = counted = 0
     for number in range(replays):
         again = data.copy()
         if number % 2:
             chance.shuffle(again)
         if number % 3 == 0:  # a whole session, also into a gateway that was just started
-            copy = life.die(number)
-            life = Life(copy)
+            counted += life.balance()[1] - repeats
+            life = Life(life.die(number))
+            repeats = life.balance()[1]  # what was counted behind the last checkpoint died with the process
             send(life, births)
         send(life, again)
         sent += len(again)
         fault.progress(f"replay {number} of {replays}")
     _, repeats_then, rejected_then, accepted_then = life.balance()
+    counted += repeats_then - repeats
     added = len(stored(life.rows()).keys() - before.keys())
     changed = sum(value != before[key] for key, value in stored(life.rows()).items() if key in before)
     life.close()
@@ -71,7 +73,7 @@ def test_c17_replay(fault: Fault, tmp_path: Path) -> None:
         measured={
             "captured_messages": len(data),
             "messages_sent_again": sent,
-            "counted_as_repeats": repeats_then - repeats,
+            "counted_as_repeats": counted,
             "records_added": accepted_then - accepted,
             "samples_added": added,
             "samples_changed": changed,
@@ -95,7 +97,7 @@ def test_c17_reorder(fault: Fault, tmp_path: Path) -> None:
     life = Life(tmp_path / "in_order")
     send(life, births + data)
     wanted = stored(life.rows())
-    upto, taken = life.broker.acked, life.balance()[3]
+    taken = life.balance()[3]
     life.close()
     differing = lost = 0
     for number in range(orders):
@@ -105,7 +107,7 @@ def test_c17_reorder(fault: Fault, tmp_path: Path) -> None:
         send(other, births + shuffled)
         differing += stored(other.rows()) != wanted
         lost += taken - other.balance()[3]
-        assert other.broker.acked <= upto
+        assert other.broker.acked <= samples
         other.close()
         fault.progress(f"order {number} of {orders}")
     fault.record(
