@@ -1,8 +1,9 @@
 r"""Log with fields: to the systemd journal by its native protocol where stderr is the journal, else lines on stderr.
 
-A record's `extra` becomes fields: `log.warning("...", extra={"store": "local"})` is found again by
-`journalctl SHUTAN_STORE=local`. Protocol: systemd's "Journal native protocol": one datagram, `KEY=value\n` each, or
-`KEY\n`, the length as 64 bit little endian, the value and `\n` for values with line breaks.
+What a line is about becomes fields: the name behind `store %s`, `bus %s`, `node %s/%s` (site and node) and a few more
+words of its format, and all of its `extra`. So `journalctl SHUTAN_STORE=local` finds all about a store.
+Protocol: systemd's "Journal native protocol": one datagram, `KEY=value\n` each, or `KEY\n`, the length as 64 bit
+little endian, the value and `\n` for values with line breaks.
 """
 
 from __future__ import annotations
@@ -10,16 +11,19 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import socket
 import sys
 import traceback
 
-__all__ = ["JournalHandler", "fields_of", "set_up_logging", "stderr_is_journal"]
+__all__ = ["JournalHandler", "fields_of", "set_up_logging", "stderr_is_journal", "told_fields"]
 
 SOCKET = "/run/systemd/journal/socket"
 _VALUE_BYTES = 48_000  # a datagram of a Unix socket holds about 200 kB; longer texts are cut
 _FIELDS = 24
 _OWN = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {"message", "asctime", "taskName"}
+_PLACEHOLDER = re.compile(r"(?:\b(\w+) )?(%[^%a-zA-Z]*[a-zA-Z](/%s)?)")
+_ABOUT = {"store", "bus", "meter", "adapter", "broker", "mirror", "notify", "source"}
 _PRIORITY = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))  # syslog(3)
 
 
@@ -33,8 +37,23 @@ def stderr_is_journal() -> bool:
     return (device, inode) == (str(found.st_dev), str(found.st_ino))
 
 
+def told_fields(record: logging.LogRecord) -> dict[str, str]:
+    """What the format of a line names: "store %s: ..." has the field store."""
+    found: dict[str, str] = {}
+    values = record.args if isinstance(record.args, tuple) else ()
+    at = 0
+    for match in _PLACEHOLDER.finditer(str(record.msg).replace("%%", "")):
+        word, pair = match[1], match[3] is not None
+        if word == "node" and pair and at + 1 < len(values):
+            found["SHUTAN_SITE"], found["SHUTAN_NODE"] = str(values[at]), str(values[at + 1])
+        elif word in _ABOUT and at < len(values):
+            found[f"SHUTAN_{word.upper()}"] = str(values[at])
+        at += 2 if pair else 1
+    return found
+
+
 def fields_of(record: logging.LogRecord) -> dict[str, str]:
-    """What a record carries besides its text, as SHUTAN_<NAME>: value; bounded in number."""
+    """What a record carries as `extra`, as SHUTAN_<NAME>: value; bounded in number."""
     found: dict[str, str] = {}
     for name, value in record.__dict__.items():
         key = "".join(sign if sign.isascii() and sign.isalnum() else "_" for sign in name).upper()
@@ -57,6 +76,7 @@ def datagram(record: logging.LogRecord) -> bytes:
         "THREAD_NAME": record.threadName or "",
         "CODE_FILE": record.pathname,
         "CODE_LINE": str(record.lineno),
+        **told_fields(record),
         **fields_of(record),
     }
     return b"".join(_field(key, value) for key, value in fields.items())

@@ -62,8 +62,8 @@ def _summary(facts: Facts) -> dict[str, Any]:
         "duplicates": int(facts.number("shutan_duplicates_total")),
         "rejected": int(sum(facts.by_label("shutan_rejected_total", "reason").values())),
         "pending": {store: int(n) for store, n in facts.by_label("shutan_store_pending", "store").items()},
-        "nodes_online": int(facts.number("shutan_nodes", state="online")),
-        "nodes_offline": int(facts.number("shutan_nodes", state="offline")),
+        "nodes_online": sum(node["online"] for node in facts.nodes),
+        "nodes_offline": sum(not node["online"] for node in facts.nodes),
         "last_sample": last,
     }
 

@@ -15,15 +15,17 @@ if TYPE_CHECKING:
 
     from shutan_gateway.config import GatewayConfig
     from shutan_gateway.gateway_page import Facts
+    from shutan_gateway.node_table import NodeFacts
 
 __all__ = ["Report", "examine", "examine_file", "examine_inside"]
 
 
 class Report(NamedTuple):
-    """running: whether a gateway answered; findings: errors first."""
+    """running: whether a gateway answered; findings: errors first; nodes: as the running gateway sees them."""
 
     running: bool
     findings: list[Finding]
+    nodes: list[NodeFacts] = []  # noqa: RUF012 - a tuple's default, never changed
 
     @property
     def sound(self) -> bool:
@@ -61,7 +63,7 @@ def examine(config: GatewayConfig, limits: Limits | None = None) -> Report:
     found += store_findings(config)
     found += meter_findings(config)
     found += input_findings(config.gateway.data_dir)
-    return Report(facts is not None, worst(_once(found)))
+    return Report(facts is not None, worst(_once(found)), [] if facts is None else facts.nodes)
 
 
 def examine_inside(config: GatewayConfig, facts: Facts, limits: Limits) -> list[Finding]:

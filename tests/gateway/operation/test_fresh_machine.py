@@ -20,6 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from typer.testing import CliRunner
 
 from shutan_gateway.broker import password_entry
+from shutan_gateway.commands.doctor import app as doctor_app
 from shutan_gateway.commands.service import app
 from shutan_gateway.gateway_page import parse_metrics
 from shutan_gateway.install import UNITS
@@ -170,6 +171,9 @@ def test_after_install_and_after_a_reboot_data_flows(machine: Machine) -> None:
     done = CliRunner().invoke(app, ["status", "--config", str(machine.root / "etc/shutan/gateway.toml")])
     assert "nodes: 1 online" in done.output or "nodes: 0 online, 1 offline" in done.output
     assert "plant/n01/m1" in done.output
+    config = str(machine.root / "etc/shutan/gateway.toml")
+    done = CliRunner().invoke(doctor_app, ["--config", config, "--nodes"])
+    assert re.search(r"plant/n01/m1: \w+, last sample \d+ s ago", done.output)
 
 
 @pytest.mark.flow

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from shutan_gateway import journal
+from support.places import REPO
 
 
 def parse(entry: bytes) -> dict[str, str]:
@@ -67,6 +68,30 @@ def test_a_record_arrives_with_its_fields(
     }
     assert second["MESSAGE"] == "two\nlines 数碳"
     assert second["PRIORITY"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "expected"),
+    [
+        ("store %s is back after %.1f s", ("local", 3.0), {"SHUTAN_STORE": "local"}),
+        ("node %s/%s: online", ("plant", "n01"), {"SHUTAN_SITE": "plant", "SHUTAN_NODE": "n01"}),
+        ("bus %s: meter %s: daily freeze %d: %s", ("b1", "m7", 3, "x"), {"SHUTAN_BUS": "b1", "SHUTAN_METER": "m7"}),
+        ("after %.1f s: %d %% of store %s", (1.0, 5, "far"), {"SHUTAN_STORE": "far"}),
+        ("%s failed at %s", ("intake", "x"), {}),
+        ("nothing to say about store", (), {}),
+        ("store %s of %s", (), {}),
+    ],
+)
+def test_what_a_line_names_is_a_field(text: str, arguments: tuple[object, ...], expected: dict[str, str]) -> None:
+    record = logging.LogRecord("shutan", 30, "", 0, text, arguments, None)
+    assert journal.told_fields(record) == expected
+
+
+def test_the_lines_of_the_gateway_name_what_they_are_about() -> None:
+    """The formats are those that the code really has."""
+    code = "".join(path.read_text(encoding="utf-8") for path in (REPO / "gateway/shutan_gateway").glob("*.py"))
+    for text in ('"node %s/%s: online"', '"store %s is back after %.1f s"', '"broker %s: connected"'):
+        assert text in code
 
 
 def test_a_value_cannot_forge_a_field(daemon: socket.socket, tmp_path: Path) -> None:
