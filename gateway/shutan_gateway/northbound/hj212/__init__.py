@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shutan_gateway.counters import HELP
 from shutan_gateway.northbound.hj212.store import Hj212Store
 
 if TYPE_CHECKING:
@@ -12,11 +11,6 @@ if TYPE_CHECKING:
     from shutan_gateway.counters import Counters
 
 __all__ = ["Hj212Store", "create"]
-
-HELP.setdefault("shutan_hj212_packets_total", "packets sent to the host computer, by command, repeats included")
-HELP.setdefault("shutan_hj212_waiting", "minute, hour and day data that the host computer has not acknowledged")
-HELP.setdefault("shutan_hj212_late_total", "samples that came too late for their day")
-HELP.setdefault("shutan_hj212_broken_frames_total", "frames of the host computer that could not be read")
 
 
 def create(config: Hj212Config, counters: Counters) -> Hj212Store:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shutan_gateway.counters import HELP
 from shutan_gateway.northbound.key_energy.store import KeyEnergyStore
 
 if TYPE_CHECKING:
@@ -12,10 +11,6 @@ if TYPE_CHECKING:
     from shutan_gateway.counters import Counters
 
 __all__ = ["KeyEnergyStore", "create"]
-
-HELP.setdefault("shutan_key_energy_sent_total", "documents sent to the platform, by kind, repeats included")
-HELP.setdefault("shutan_key_energy_waiting", "documents that the platform has not acknowledged")
-HELP.setdefault("shutan_key_energy_missing", "indicators without a value in the period looked at last, by kind")
 
 
 def create(config: KeyEnergyConfig, counters: Counters) -> KeyEnergyStore:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shutan_gateway.counters import HELP
 from shutan_gateway.northbound.uns.store import UnsStore
 
 if TYPE_CHECKING:
@@ -12,9 +11,6 @@ if TYPE_CHECKING:
     from shutan_gateway.counters import Counters
 
 __all__ = ["UnsStore", "create"]
-
-HELP.setdefault("shutan_uns_published_total", "values published into the unified namespace and acknowledged")
-HELP.setdefault("shutan_uns_history_total", "values not published because they are history, not the present state")
 
 
 def create(config: UnsConfig, counters: Counters) -> UnsStore:

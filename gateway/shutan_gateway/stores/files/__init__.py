@@ -5,7 +5,6 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from shutan_gateway.counters import HELP
 from shutan_gateway.errors import StartError
 from shutan_gateway.stores.files.store import FilesStore
 
@@ -14,9 +13,6 @@ if TYPE_CHECKING:
     from shutan_gateway.counters import Counters
 
 __all__ = ["FilesStore", "create"]
-
-HELP.setdefault("shutan_files_days_written_total", "days written as Parquet files, repeats for late rows included")
-HELP.setdefault("shutan_files_errors_total", "days that could not be written; they stay open and are tried again")
 
 
 def create(config: FilesStoreConfig, counters: Counters) -> FilesStore:
