@@ -59,10 +59,9 @@ def tasmota(number: int, total_kwh: str) -> tuple[str, str]:
 
 def stored(gateway: GatewayProcess, node: str, device: str, metric: str, family: str = "energy") -> list[object]:
     """Values of one metric in the order of their times."""
-    path = gateway.folder / "series.sqlite"
-    if not path.is_file():
-        return []
-    with closing(open_readonly(path)) as conn:
+    if gateway.number('shutan_store_rows_total{store="local"}') == 0:
+        return []  # the store's file may be in the making
+    with closing(open_readonly(gateway.folder / "series.sqlite")) as conn:
         series = [one for one in list_series(conn) if (one.node, one.device, one.family) == (node, device, family)]
         rows = [row for one in series for row in read_series(conn, one, [metric], 0, 2**63 - 1)]
     return [value for _, value in sorted(rows) if value is not None]
@@ -94,7 +93,7 @@ def taken(gateway: GatewayProcess) -> float:
 @pytest.mark.flow
 def test_totals_are_exact_through_kills_and_a_lost_count(mosquitto: Server, tmp_path: Path) -> None:
     gateway = gateway_process(tmp_path, mosquitto.port, SQLITE + ADAPTERS)
-    lives = (range(7, 7 * 121, 7), range(7, 7 * 121, 7))  # contents in Wh; the plug loses its count once
+    lives = (range(7, 7 * 81, 7), range(7, 7 * 81, 7))  # contents in Wh; the plug loses its count once
     messages = [tasmota(number, f"{wh / 1000:.3f}") for number, wh in enumerate(itertools.chain(*lives))]
     expected = [
         *lives[0],
@@ -102,7 +101,7 @@ def test_totals_are_exact_through_kills_and_a_lost_count(mosquitto: Server, tmp_
         *(lives[0][-1] + wh for wh in lives[1][1:]),
     ]
     with gateway:
-        for first, kill_after in ((0, 1), (80, 20), (160, 45)):
+        for first, kill_after in ((0, 1), (80, 30)):
             wait_until(lambda: gateway.number("shutan_adapter_link_up") == 1, LIMIT_S, "the adapters' session")
             publish(mosquitto, messages[first : first + 50])
             wait_until(lambda least=kill_after: taken(gateway) >= least, LIMIT_S, "messages taken", step_s=0.001)

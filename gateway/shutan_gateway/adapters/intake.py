@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import time
 import traceback
 from collections import deque
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ log = logging.getLogger("shutan.adapters")
 
 _WAITING_MAX = 1_000  # messages whose samples are not durable yet
 _REGISTERS_MAX = 20_000
+_RETRY_S = 0.5  # between attempts while the state file cannot be written
 _DRIFT_MS = 1_000  # receive times run ahead of the clock by no more than this
 
 
@@ -58,12 +60,15 @@ class AdapterIntake:
     """All adapters of one gateway behind their link."""
 
     def __init__(
-        self, adapters: Sequence[Adapter], memory: Memory, tools: SourceTools, wake: Callable[[], None]
+        self, adapters: Sequence[Adapter], memory: Memory, tools: SourceTools, wake: Callable[[], None], tick_s: float
     ) -> None:
+        """tick_s: least time between two transactions of the memory. Raises StartError for a damaged one."""
         self.adapters = adapters
         self._memory = memory
         self._tools = tools
         self._wake = wake
+        self._tick_s = tick_s
+        self._due_s = 0.0  # monotonic time from which the memory may be written again
         self._registers = memory.registers()
         self._offers: deque[Offer] = deque()  # not taken by the gateway yet
         self._open: dict[int, Delivery] = {}  # by identity, in order of arrival
@@ -90,6 +95,11 @@ class AdapterIntake:
     def idle(self) -> bool:
         """Whether nothing waits."""
         return not self._open
+
+    @property
+    def wait_s(self) -> float | None:
+        """Time until `work` has something to do of itself; None = when something comes or settles."""
+        return max(0.0, self._due_s - time.monotonic()) if self._unnoted or self._settled else None
 
     def new_session(self, *, kept: bool = True) -> None:
         """The broker may now send again what it has no acknowledgement for, unless it has not kept the session."""
@@ -228,30 +238,22 @@ class AdapterIntake:
         return metrics
 
     def work(self) -> None:
-        """Hand over what the gateway has room for; commit and acknowledge what is durable."""
-        if self._unnoted and not self._note():
-            return
+        """Write the memory once a tick, hand over what the gateway has room for, acknowledge what is durable."""
+        now_s = time.monotonic()
+        if (self._unnoted or self._settled) and now_s >= self._due_s:
+            self._due_s = now_s + self._tick_s
+            if not self._remember():
+                self._due_s = now_s + _RETRY_S
         while self._offers and self._tools.offers.put(self._offers[0], 0):
             self._offers.popleft()
-        ready = list(self._settled)
-        if ready:
-            self._commit(ready)
         self._tools.counters.set("shutan_adapter_waiting_messages", len(self._open))
 
-    def _note(self) -> bool:
-        """Receive times to disk, then the samples may go on."""
-        arrivals = [arrival for _, arrival in self._unnoted if arrival.number]
-        if not self._persist(lambda: self._memory.note(arrivals)):
-            return False
-        for delivery, _ in self._unnoted:
-            self._offers.extend(delivery.offers)
-        self._unnoted.clear()
-        return True
-
-    def _persist(self, act: Callable[[], None]) -> bool:
-        """Write to the state file; False when it cannot be done now (it is tried again)."""
+    def _remember(self) -> bool:
+        """One transaction: receive times of what may go on then, and all that has settled, to be acknowledged then."""
+        ready = list(self._settled)
+        changes = [Settled(one.digest, tuple(one.registers), tuple(one.notes), one.arrival) for one in ready]
         try:
-            act()
+            self._memory.commit(changes, [arrival for _, arrival in self._unnoted if arrival.number])
         except StateUnavailable as error:
             self._tools.counters.inc("shutan_state_errors_total")
             if self.trouble is None:
@@ -262,12 +264,9 @@ class AdapterIntake:
         if self.trouble is not None:
             log.info("messages of devices are acknowledged again")
             self.trouble = None
-        return True
-
-    def _commit(self, ready: list[Delivery]) -> None:
-        changes = [Settled(one.digest, tuple(one.registers), tuple(one.notes), one.arrival) for one in ready]
-        if not self._persist(lambda: self._memory.commit(changes)):
-            return
+        for delivery, _ in self._unnoted:
+            self._offers.extend(delivery.offers)
+        self._unnoted.clear()
         for delivery in ready:
             self._settled.popleft()
             del self._open[id(delivery)]
@@ -276,3 +275,4 @@ class AdapterIntake:
                 self._last.append(delivery)
             if delivery.acknowledge is not None:
                 delivery.acknowledge()
+        return True

@@ -65,6 +65,7 @@ class AdapterLink:
         self._client: Client | None = None
         self._session = 0
         self._refused: str | None = None
+        self._denied: str | None = None
         self._password = None
         if settings.password_file is not None:
             self._password = read_secret(settings.password_file, "mqtt.password_file")
@@ -73,8 +74,8 @@ class AdapterLink:
 
     @property
     def trouble(self) -> str | None:
-        """Why there is no session, None while there is one."""
-        return self._broken
+        """Why there is no session or not all of it, None while there is one."""
+        return self._broken or self._denied
 
     @property
     def subscribed(self) -> frozenset[str]:
@@ -111,7 +112,8 @@ class AdapterLink:
         """Wait, but go on committing what settles meanwhile."""
         end_s = time.monotonic() + wait_s
         while not self._stop.is_set() and (left_s := end_s - time.monotonic()) > 0:
-            if self._awake.wait(min(left_s, _POLL_S)):
+            due_s = self._intake.wait_s
+            if self._awake.wait(min(left_s, _POLL_S if due_s is None else due_s)):
                 self._awake.clear()
             self._intake.work()
 
@@ -169,7 +171,9 @@ class AdapterLink:
         waiting = isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
         wanted = [sock, reader] if reading else [reader]
         writing = [sock] if client.want_write() else []
-        readable, writable, _ = select.select(wanted, writing, [], 0 if waiting and reading else _POLL_S)
+        wait_s = self._intake.wait_s
+        least_s = _POLL_S if wait_s is None else min(wait_s, _POLL_S)
+        readable, writable, _ = select.select(wanted, writing, [], 0 if waiting and reading else least_s)
         if reader in readable:
             reader.recv(4096)
         if reading and (sock in readable or waiting):
@@ -185,6 +189,7 @@ class AdapterLink:
         if code.is_failure:
             self._refused = f"refused: {code}"
             return
+        self._denied = None
         self._intake.new_session(kept=flags.session_present)
         wanted = self._wanted()
         if not flags.session_present:
@@ -223,8 +228,9 @@ class AdapterLink:
     def _answered(
         self, _client: Client, _data: object, _mid: int, codes: list[ReasonCode], _properties: Properties | None
     ) -> None:
-        if any(code.is_failure for code in codes):
-            self._refused = "subscription refused: give this user read access to the topics of the adapters"
+        if any(code.is_failure for code in codes) and self._denied is None:  # the other topics go on
+            self._denied = "a subscription is refused: give this user read access to the topics of the adapters"
+            log.warning("broker %s:%d: adapters: %s", self._settings.host, self._settings.port, self._denied)
 
     def _message(self, client: Client, _data: object, message: MQTTMessage) -> None:
         acknowledge = self._answer(client, message.mid) if message.qos else None

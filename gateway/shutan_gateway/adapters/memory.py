@@ -116,8 +116,11 @@ class Memory:
         rows = self._connection.execute("SELECT digest FROM seen ORDER BY number")
         return [cast("bytes", digest) for (digest,) in rows]
 
-    def commit(self, settled: Iterable[Settled]) -> None:
-        """Keep what these messages changed, in one transaction. Raises StateUnavailable; then nothing changed."""
+    def commit(self, settled: Iterable[Settled], new: Iterable[Arrival] = ()) -> None:
+        """Keep what messages changed and the receive times of new ones, in one transaction.
+
+        Raises StateUnavailable; then nothing changed.
+        """
         registers: dict[Place, Register] = {}
         notes: dict[tuple[str, str], str | None] = {}
         digests: list[tuple[bytes]] = []
@@ -133,6 +136,7 @@ class Memory:
         kept = [(adapter, key, text) for (adapter, key), text in notes.items() if text is not None]
         gone = [pair for pair, text in notes.items() if text is None]
         with self._transaction() as connection:
+            connection.executemany("INSERT INTO arrival VALUES (?, ?, ?)", new)
             connection.executemany("INSERT OR REPLACE INTO register VALUES (?, ?, ?, ?, ?)", rows)
             connection.executemany("INSERT OR REPLACE INTO note VALUES (?, ?, ?)", kept)
             connection.executemany("DELETE FROM note WHERE adapter = ? AND key = ?", gone)
@@ -144,11 +148,6 @@ class Memory:
         """Messages that were not settled when the last run ended, oldest first."""
         rows = self._connection.execute("SELECT number, digest, received_ms FROM arrival ORDER BY number")
         return [Arrival(*row) for row in cast("list[tuple[int, bytes, int]]", rows.fetchall())]
-
-    def note(self, arrivals: Iterable[Arrival]) -> None:
-        """Keep receive times before their samples are handed over. Raises StateUnavailable; then nothing changed."""
-        with self._transaction() as connection:
-            connection.executemany("INSERT INTO arrival VALUES (?, ?, ?)", arrivals)
 
     def forget_arrivals(self) -> None:
         """The broker has a new session: nothing comes again. Raises StateUnavailable."""

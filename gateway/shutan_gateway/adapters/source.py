@@ -37,7 +37,7 @@ class AdapterSource:
         self._link: AdapterLink | None = None
         try:
             adapters = [open_adapter(settings, self._memory.notes(settings.name)) for settings in config.adapter]
-            self._intake = AdapterIntake(adapters, self._memory, tools, self._wake)
+            self._intake = AdapterIntake(adapters, self._memory, tools, self._wake, config.intake.tick_ms / 1000)
             filters = json.loads(self._memory.notes(_OWN).get("filters", "[]"))
             self._link = AdapterLink(config.mqtt, self._intake, tools.counters, known=set(filters))
         except BaseException:

@@ -23,6 +23,7 @@ from shutan_gateway.offers import Offer, Offers
 from shutan_gateway.quarantine import FOLDER, Item, Quarantine, items
 from shutan_gateway.sources import SourceTools
 from shutan_wire import quality
+from support.servers import wait_until
 
 TOPIC = "plant/m1"
 ENERGY = "active_energy_import_wh"
@@ -63,7 +64,7 @@ class Rig:
         self.memory = Memory.open(self.folder / "adapters.sqlite")
         tools = SourceTools(self.offers, self.counters, self.quarantine, self.folder)
         adapter = open_adapter(AdapterConfig.model_validate(SETTINGS), {})
-        self.intake = AdapterIntake([adapter], self.memory, tools, lambda: None)
+        self.intake = AdapterIntake([adapter], self.memory, tools, lambda: None, tick_s=0)
         self.intake.new_session()
 
     def kill(self) -> None:
@@ -230,7 +231,7 @@ def test_a_state_file_that_cannot_be_written_stops_acknowledgements(rig: Rig, mo
     assert "adapters.sqlite" in str(rig.intake.trouble)
     rig.memory = Memory.open(rig.folder / "adapters.sqlite")
     monkeypatch.setattr(rig.intake, "_memory", rig.memory)
-    rig.intake.work()
+    wait_until(lambda: rig.intake.work() is None and rig.intake.idle, 5, "another attempt")
     assert rig.acknowledged == [1]
     assert rig.intake.trouble is None
 
