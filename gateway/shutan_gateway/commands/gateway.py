@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import signal
 from pathlib import Path  # noqa: TC003 - typer reads the annotation
@@ -12,6 +11,7 @@ import typer
 
 from shutan_gateway.config import load_config
 from shutan_gateway.journal import set_up_logging
+from shutan_gateway.memory import settle
 
 __all__ = ["app"]
 
@@ -36,11 +36,7 @@ def gateway(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _signal, _frame: runner.stop())
     signal.signal(signal.SIGHUP, lambda _signal, _frame: runner.reload())
-    # What is alive now stays; without this every collection walks all modules again.
-    gc.collect()
-    gc.freeze()
-    # Samples live for a second and form no cycles: looking for some among them less often is all gain.
-    gc.set_threshold(20_000, 20, 20)
+    settle()
     try:
         failed = runner.run()
         if failed is not None:
