@@ -48,7 +48,8 @@ class SerialWrite(Section):
 class SerialMeter(Section):
     """`[[serial.meter]]`: profile is a packaged name or the path of a profile.json; interval_s defaults to the bus's.
 
-    phase_s moves the readings behind the full interval; meter_type and di_order are for CJ/T 188 meters.
+    phase_s is how far behind the full interval (UTC) it is read, by default one meter after the other; meter_type and
+    di_order are for CJ/T 188 meters.
     """
 
     id: Id
@@ -57,7 +58,7 @@ class SerialMeter(Section):
     ct: Ratio = (1, 1)
     pt: Ratio = (1, 1)
     interval_s: int | None = Field(default=None, ge=1, le=86_400)
-    phase_s: float = Field(default=0, ge=0, le=86_400)
+    phase_s: float | None = Field(default=None, ge=0, le=86_400)
     timeout_ms: int | None = Field(default=None, ge=20, le=10_000)
     meter_type: str | None = None
     di_order: Literal["901F", "1F90"] = "901F"

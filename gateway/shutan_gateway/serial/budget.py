@@ -17,7 +17,7 @@ from shutan_meters.profile import BY_UNIT, CJT188, DLT645, DLT645_1997, MODBUS, 
 if TYPE_CHECKING:
     from shutan_gateway.config.serial import SerialBus, SerialMeter
 
-__all__ = ["Budget", "budget_of", "char_s", "line_of", "problems_of"]
+__all__ = ["Budget", "budget_of", "char_s", "line_of", "phases_s", "problems_of"]
 
 BITS_A_CHARACTER = 11
 PAUSE_CHARACTERS = 3.5  # Modbus RTU, 2.5.1.1; the other protocols ask for less
@@ -25,6 +25,8 @@ PROGRAM_S = 0.005  # of this program and the adapter, a read
 REPEATED = 0.05
 _TURNAROUND_MS = {MODBUS: 50, DLT645: 150, DLT645_1997: 150, CJT188: 150}  # DL/T 645 allows 20 .. 500
 _WAKE = 4
+_ROOM = 2.0
+_FILLED = 0.9  # of the interval, at most, before the first meter's turn comes again
 _OVERHEAD = {DLT645: 12 + 4, DLT645_1997: 12 + 2, CJT188: 13 + 3}  # frame and identifier
 
 
@@ -96,6 +98,23 @@ def budget_of(bus: SerialBus) -> Budget:
     return Budget(bus.name, len(costs), round_s, duty, max(cost for cost, _ in costs), text)
 
 
+def phases_s(bus: SerialBus) -> list[float]:
+    """How far behind the full interval each meter is read, unless the configuration says it.
+
+    One after the other, with up to as much time again as each needs: what a failing meter costs then falls into that
+    room and does not move the readings of the others.
+    """
+    costs = [meter_cost_s(bus, meter) for meter in bus.meter]
+    shortest = min(bus.interval_of(meter) for meter in bus.meter)
+    stretch = max(1.0, min(_ROOM, _FILLED * shortest / sum(costs)))
+    phases: list[float] = []
+    behind = 0.0
+    for meter, cost in zip(bus.meter, costs, strict=True):
+        phases.append(behind % bus.interval_of(meter) if meter.phase_s is None else meter.phase_s)
+        behind += cost * stretch
+    return phases
+
+
 def problems_of(bus: SerialBus) -> list[tuple[str, str, str]]:
     """Mistakes of one bus as (key behind the bus, found, accepted)."""
     problems: list[tuple[str, str, str]] = []
@@ -111,7 +130,7 @@ def problems_of(bus: SerialBus) -> list[tuple[str, str, str]]:
         if _is_mbap(bus) and profile.protocol != MODBUS:
             problems.append((f"{key}.profile", repr(meter.profile), 'a Modbus profile, or framing = "raw"'))
         interval_s = bus.interval_of(meter)
-        if meter.phase_s >= interval_s:
+        if meter.phase_s is not None and meter.phase_s >= interval_s:
             problems.append((f"{key}.phase_s", f"{meter.phase_s:g}", f"less than interval_s ({interval_s})"))
         if meter.write and profile.protocol != MODBUS:
             problems.append((f"{key}.write", meter.profile, "writes for Modbus meters only"))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from shutan_gateway.backoff import Backoff
 from shutan_gateway.serial.backfill import DAY_MS, Job, days_back, frozen_ms
+from shutan_gateway.serial.budget import phases_s
 from shutan_gateway.serial.line import open_line
 from shutan_gateway.serial.meter import WiredMeter
 from shutan_gateway.serial.patience import Patience
@@ -62,7 +63,7 @@ class Bus:
     ) -> None:
         """See class. Raises ProfileError."""
         self.config = config
-        self.meters = [WiredMeter(config, meter) for meter in config.meter]
+        self.meters = [WiredMeter(config, *one) for one in zip(config.meter, phases_s(config), strict=True)]
         self.trouble: str | None = None
         self._slots = [meter.slot for meter in self.meters]
         self._counters = counters

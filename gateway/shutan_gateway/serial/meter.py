@@ -23,8 +23,8 @@ _REQUEST_BYTES = 24
 class WiredMeter:
     """A meter of a bus. key: `site/node/device`; wanted: mask of the items that are read, None = all."""
 
-    def __init__(self, bus: SerialBus, config: SerialMeter) -> None:
-        """See class. Raises ProfileError."""
+    def __init__(self, bus: SerialBus, config: SerialMeter, phase_s: float) -> None:
+        """See class. phase_s: how far behind the full interval it is read. Raises ProfileError."""
         self.config = config
         self.id = config.id
         self.key = f"{bus.site}/{bus.node}/{config.id}"
@@ -33,7 +33,7 @@ class WiredMeter:
         self.wanted = wanted_of(profile, config.metrics)
         self.timeout_ms = config.timeout_ms or profile.timeout_ms
         cost_ms = self.timeout_ms + round(1000 * _REQUEST_BYTES * char_s(bus))
-        self.slot = Slot(bus.interval_of(config) * 1000, round(config.phase_s * 1000), cost_ms)
+        self.slot = Slot(bus.interval_of(config) * 1000, round(phase_s * 1000), cost_ms)
         found = [catalogue.by_id(number) for number in profile.ids]
         self.metrics = [metric for metric in found if metric is not None]
         self._shown: list[int | None] = [None] * len(self.metrics)

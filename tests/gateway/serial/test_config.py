@@ -7,7 +7,7 @@ import pytest
 
 from shutan_gateway.config import load_config
 from shutan_gateway.errors import ConfigError, Refusal
-from shutan_gateway.serial.budget import budget_of, char_s, line_of
+from shutan_gateway.serial.budget import budget_of, char_s, line_of, phases_s
 from shutan_gateway.serial.profiles import packaged
 from shutan_gateway.serial.writes import WriteReply, allowed_write, write_request
 from shutan_meters import modbus
@@ -68,6 +68,16 @@ def test_an_interval_that_cannot_be_kept_is_refused_with_numbers(tmp_path: Path)
     (found,) = problems(tmp_path, mixed)
     assert "intervals of 5 to 3600 s take" in found
     assert "times as long" in found
+
+
+def test_meters_are_read_one_after_the_other_with_room_between() -> None:
+    bus = bus_config(device="/dev/x", baud=9600, meter=meters(4, **ENERGY))
+    cost = budget_of(bus).round_s / 4
+    assert phases_s(bus) == pytest.approx([0, 2 * cost, 4 * cost, 6 * cost])
+    tight = bus_config(device="/dev/x", baud=9600, interval_s=2, meter=meters(4, **ENERGY))
+    assert phases_s(tight) == pytest.approx([0, 0.45, 0.9, 1.35])
+    given = [{**meter, "phase_s": phase} for meter, phase in zip(meters(2, **ENERGY), (30, None), strict=True)]
+    assert phases_s(bus_config(device="/dev/x", baud=9600, meter=given)) == pytest.approx([30, 2 * cost])
 
 
 def test_modbus_tcp_has_no_characters() -> None:
