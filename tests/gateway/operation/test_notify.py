@@ -23,8 +23,9 @@ from shutan_gateway.node_table import NodeFacts
 from shutan_gateway.notify import create_watch
 from shutan_gateway.notify.message import Change, markdown
 from shutan_gateway.notify.watch import Watch
+from support.gateway_process import gateway_process
 from support.listeners import Mail, Web
-from support.servers import wait_until
+from support.servers import Server, wait_until
 
 STUCK = Finding("spool.blocked")
 SLOW = Finding("store.behind", "local", {"name": "local", "pending": 7, "oldest_s": 900})
@@ -275,6 +276,20 @@ def test_the_thread_looks_and_tells_by_itself(tmp_path: Path, web: Web) -> None:
     assert ("spool.blocked", True) in kinds(web, 0)
     assert inside.counters.get("shutan_findings", severity="error") >= 1
     assert "ops" in json.loads((tmp_path / "data/watch.json").read_text())
+
+
+@pytest.mark.flow
+def test_a_gateway_tells_that_its_broker_is_gone_and_back(tmp_path: Path, mosquitto: Server, web: Web) -> None:
+    more = "[watch]\ninterval_s = 1\n" + hook(web, 'least = "error"\n')
+    with gateway_process(tmp_path, mosquitto.port, more) as gateway:
+        wait_until(lambda: gateway.number("shutan_link_up") == 1, 30, "connected")
+        assert gateway.number('shutan_notifications_sent_total{notify="ops"}') == 0
+        mosquitto.stop()
+        wait_until(lambda: bool(web.heard), 60, "the broker is gone")
+        assert ("broker.away", True) in kinds(web, 0)
+        mosquitto.start()
+        wait_until(lambda: ("broker.away", False) in kinds(web), 90, "the broker is back")
+        assert gateway.number('shutan_notifications_sent_total{notify="ops"}') >= 2
 
 
 def test_without_notify_nothing_is_loaded_and_nothing_runs(tmp_path: Path) -> None:
