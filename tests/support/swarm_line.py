@@ -36,6 +36,7 @@ class SwarmLine:
     gateway: GatewayProcess
     swarm: Swarm
     links: tuple[BadLink, ...] = ()  # of the nodes, of the gateway
+    _begun: bool = False
 
     def stored(self) -> dict[str, list[tuple[int, int, float]]]:
         """(record, Wh, W) of every row of each node's meter, in the order of their times."""
@@ -57,10 +58,10 @@ class SwarmLine:
         return found
 
     def rows(self) -> int:
-        """Rows of all meters in the store so far, by a gateway that runs."""
-        if not self.gateway.number('shutan_store_stored_total{store="local"}'):
-            return 0  # the file may be half made
-        return self.count()
+        """Rows of all meters in the store so far; the gateway is asked only until there are some."""
+        if not self._begun:  # the file may be half made
+            self._begun = self.gateway.number('shutan_store_stored_total{store="local"}') > 0
+        return self.count() if self._begun else 0
 
     def count(self) -> int:
         """Rows of all meters in a store that has some."""
