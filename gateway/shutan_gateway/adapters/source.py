@@ -34,6 +34,7 @@ class AdapterSource:
         self._memory = Memory.open(tools.folder / "adapters.sqlite")
         self._failed: str | None = None
         self._stop = threading.Event()
+        self._started = False
         self._link: AdapterLink | None = None
         try:
             adapters = [open_adapter(settings, self._memory.notes(settings.name)) for settings in config.adapter]
@@ -60,16 +61,20 @@ class AdapterSource:
 
     def start(self) -> None:
         """Connect; a broker that is not there yet is waited for."""
+        self._started = True
         self._thread.start()
 
     def stop(self) -> None:
         """End the session (the broker keeps it); what was not acknowledged comes again."""
         self._stop.set()
-        if self._link is not None:
-            self._link.stop()
-            if self._thread.join(_END_S):
-                self._remember(self._link)
-                self._memory.close()
+        if self._link is None:
+            return
+        self._link.stop()
+        if not self._started:
+            self._memory.close()
+        elif self._thread.join(_END_S):
+            self._remember(self._link)
+            self._memory.close()
 
     def _remember(self, link: AdapterLink) -> None:
         filters = json.dumps(sorted(link.subscribed))

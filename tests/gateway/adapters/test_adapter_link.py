@@ -1,6 +1,7 @@
 """The adapters' session with a real broker: back-pressure, a broker that dies, TLS and passwords."""
 
 import asyncio
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -160,3 +161,39 @@ def test_a_certificate_that_does_not_fit_is_a_mistake_of_the_configuration(tmp_p
     ca.write_text("no certificate")
     with pytest.raises(ConfigError, match=r"mqtt\.tls"):
         Gateway(tmp_path, {"tls": {"ca_file": ca}})
+
+
+def refusing_broker(listener: socket.socket) -> None:
+    """Takes the session, refuses its one subscription, sends a message all the same."""
+    link, _ = listener.accept()
+    with link:
+        received = link.recv(4096)
+        link.sendall(bytes([0x20, 2, 0, 0]))  # CONNACK
+        while not received.startswith(b"\x82"):  # SUBSCRIBE, of less than 128 bytes
+            received = link.recv(4096)
+        payload = TOPIC.encode() + b'{"n":1}'
+        message = bytes([0x30, len(payload) + 2, 0, len(TOPIC)]) + payload
+        link.sendall(bytes([0x90, 3]) + received[2:4] + b"\x80" + message)
+        while link.recv(4096):
+            pass
+
+
+def test_a_refused_subscription_is_told_and_stops_nothing_else(
+    gateway: Callable[..., Gateway], caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_server((HOST, 0)) as listener:
+        broker = threading.Thread(target=refusing_broker, args=(listener,))
+        broker.start()
+        device = gateway(port=listener.getsockname()[1])
+        wait_until(lambda: len(device.offers) == 1, LIMIT_S, "the message")
+        assert "read access" in str(device.source.trouble)
+        assert caplog.text.count("read access") == 1
+        device.source.stop()
+        broker.join(LIMIT_S)
+
+
+def test_a_source_that_never_started_can_be_stopped(tmp_path: Path) -> None:
+    device = Gateway(tmp_path, {})
+    assert "not connected" in str(device.source.trouble)
+    device.source.stop()
+    device.quarantine.close()

@@ -182,3 +182,37 @@ def test_no_template_raises_anything_else(text: str) -> None:
 def test_no_bytes_raise_anything_but_a_refusal(raw: bytes) -> None:
     with contextlib.suppress(Refusal):
         parse_json(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b'"' + b"x" * 65_535 + b'"', "oversize"),
+        (b"[" * 17 + b"]" * 17, "deep_json"),
+        (b"[" * 60_000, "deep_json"),
+        (b'{"a":{"b":1,"b":2}}', "duplicate_key"),
+        (b"[Infinity]", "nan"),
+        (b"1" * 41, "long_number"),
+        (b"0." + b"1" * 40, "long_number"),
+        (b'"\xc3"', "bad_utf8"),
+        (b'"\\udc00"', "bad_utf8"),
+        (b"", "bad_json"),
+        (b"{'a':1}", "bad_json"),
+        (b"[1,]", "bad_json"),
+        (b"1 2", "bad_json"),
+    ],
+)
+def test_each_malformed_class_has_its_name(raw: bytes, reason: str) -> None:
+    with pytest.raises(Refusal) as refusal:
+        parse_json(raw)
+    assert refusal.value.reason == reason
+
+
+def test_sound_json_of_the_limits_is_read() -> None:
+    assert parse_json(b'"' + b"x" * 65_534 + b'"') == "x" * 65_534
+    deep = parse_json(b"[" * 16 + b'"]]["' + b"]" * 16)
+    for _ in range(16):
+        assert isinstance(deep, list)
+        (deep,) = deep
+    assert deep == "]]["
+    assert parse_json(b"\xef\xbb\xbf1.10") == Decimal("1.10")
