@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from shutan_gateway.counters import Counters, Key
 from shutan_gateway.decoder import Shapes
 from shutan_gateway.deliver import Deliverer
-from shutan_gateway.errors import StartError
+from shutan_gateway.errors import GatewayError, StartError
 from shutan_gateway.http import HttpServer
 from shutan_gateway.intake import Intake, Parts
 from shutan_gateway.link import Link
@@ -55,6 +55,7 @@ log = logging.getLogger("shutan.service")
 
 _MAILBOX_BYTES = 32_000_000
 _OFFERS = 10_000
+MANY_BIRTHS = 10_000  # in the registry: those that nothing needs are looked for
 _INTAKE_END_S = 10.0
 _LINK_END_S = 5.0
 _LATE_S = 90.0  # a link that connects, and waits before the next try, needs half of it
@@ -100,6 +101,7 @@ class Service:
                 retention=self._retention(),
             )
             opened.callback(self._spool.close)
+            self._prune(folder)
             self.quarantine = Quarantine(folder / QUARANTINE, self.counters)
             opened.callback(self.quarantine.close)
             self._tools = SourceTools(self._offers, self.counters, self.quarantine, folder)
@@ -118,6 +120,16 @@ class Service:
             self._opened = opened.pop_all()
         self._intake = self._supervised("intake", self._run_intake)
         self._network = self._supervised("link", self.link.run)
+
+    def _prune(self, folder: Path) -> None:
+        """Let go of births that nothing needs, where there are very many of them."""
+        if self._state.births() >= MANY_BIRTHS:
+            from shutan_gateway.prune import prune  # noqa: PLC0415 - hardly any gateway ever needs it
+
+            try:
+                prune(self._state, folder, MANY_BIRTHS)
+            except GatewayError as error:
+                log.warning("births that nothing needs are kept for now: %s", error)
 
     def _retention(self) -> Retention:
         spool, thinner = self._config.spool, None

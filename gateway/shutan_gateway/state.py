@@ -212,6 +212,30 @@ class State:
         site, node, store_id, boot_id = cast("tuple[str, str, str, str]", found[0])
         return SessionRow(site, node, int(store_id, 16), int(boot_id, 16))
 
+    def births(self) -> int:
+        """How many births the registry holds."""
+        return cast("int", self._query("SELECT count(*) FROM schema")[0][0])
+
+    def forget_others(self, schemas: Iterable[int], sessions: Iterable[int]) -> int:
+        """Delete births and sessions but these and the newest of each device and node; returns how many births went.
+
+        The newest of all stay as well, so that no number is ever given out twice. Raises StateUnavailable.
+        """
+        with self._transaction() as connection:
+            connection.execute("CREATE TEMP TABLE needed (kind TEXT, id INTEGER, PRIMARY KEY (kind, id))")
+            connection.executemany("INSERT OR IGNORE INTO needed VALUES ('schema', ?)", [(one,) for one in schemas])
+            connection.executemany("INSERT OR IGNORE INTO needed VALUES ('session', ?)", [(one,) for one in sessions])
+            gone = connection.execute(
+                "DELETE FROM schema WHERE schema_id NOT IN (SELECT id FROM needed WHERE kind = 'schema') "
+                "AND schema_id NOT IN (SELECT max(schema_id) FROM schema GROUP BY site, node, device)"
+            ).rowcount
+            connection.execute(
+                "DELETE FROM session WHERE session_id NOT IN (SELECT id FROM needed WHERE kind = 'session') "
+                "AND session_id NOT IN (SELECT max(session_id) FROM session GROUP BY site, node)"
+            )
+            connection.execute("DROP TABLE needed")
+        return gone
+
     def nodes(self) -> list[tuple[str, str, int]]:
         """(site, node, newest session or 0) of every node that ever declared a session or a schema."""
         rows = self._query(
