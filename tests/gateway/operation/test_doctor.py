@@ -32,7 +32,6 @@ from support.gateway_process import GatewayProcess, gateway_process
 from support.places import tool
 from support.servers import HOST, Server, free_port, wait_until
 
-NOW_MS = time.time_ns() // 1_000_000
 SHUTAN = Path(sys.executable).with_name("shutan")
 
 
@@ -47,7 +46,7 @@ def kinds(findings: Iterator[Finding] | list[Finding]) -> dict[str, Finding]:
 
 
 def node(name: str, *, online: bool = True, heard_s: float | None = 1, ahead_s: float = 0) -> NodeFacts:
-    heard = 0 if heard_s is None else NOW_MS - int(heard_s * 1000)
+    heard = 0 if heard_s is None else time.time_ns() // 1_000_000 - int(heard_s * 1000)
     sample = heard + int(ahead_s * 1000) if heard else 0
     device = {"device": "m1", "stale": False, "heard_ms": heard, "sample_ms": sample}
     silent = {"device": "", "stale": False, "heard_ms": 0, "sample_ms": 0}
@@ -174,7 +173,7 @@ def test_nodes_are_told_by_what_is_wrong_with_them() -> None:
     faulty["faults"] = {"birth_without_bdseq": 3}
     nodes = [
         node("n01"),
-        node("n02", online=False, heard_s=7200),
+        node("n02", online=False, heard_s=7205),
         node("n03", heard_s=3600),
         node("n04", ahead_s=120),
         node("n05", ahead_s=-90),
