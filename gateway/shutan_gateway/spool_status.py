@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from shutan_gateway.registry_view import RegistryView
 from shutan_gateway.spool_view import end_of, records, segments
+from shutan_gateway.thin import LIST as THINNED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +40,7 @@ class Status(NamedTuple):
     | max_bytes | the configured limit |
     | first, end | ordinal of the oldest record that is held, and behind the newest |
     | first_ms, last_ms | receive times of these two, UTC ms; None in an empty spool |
+    | thinned_values | gauge values dropped because the spool was full (when_full = "thin"), ever |
     """
 
     folder: str
@@ -48,6 +51,7 @@ class Status(NamedTuple):
     end: int
     first_ms: int | None
     last_ms: int | None
+    thinned_values: int
     stores: tuple[StoreStatus, ...]
 
     def tree(self) -> dict[str, object]:
@@ -75,8 +79,17 @@ def status_of(data_dir: Path, max_bytes: int, configured: Sequence[str]) -> Stat
         end,
         None if first is None else first.record.received_ms,
         None if last is None else last.record.received_ms,
+        _thinned(data_dir / "spool" / THINNED),
         tuple(stores),
     )
+
+
+def _thinned(path: Path) -> int:
+    """Values in the list of thinned segments; a torn last line is not there yet."""
+    if not path.is_file():
+        return 0
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    return sum(int(json.loads(line)["values"]) for line in lines if line.endswith("}\n"))
 
 
 def _store(name: str, configured: bool, place: StoreProgress, found: Sequence[SegmentView], end: int) -> StoreStatus:

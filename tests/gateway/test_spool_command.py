@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,12 @@ def rows_in(path: Path) -> dict[tuple[object, ...], tuple[object, ...]]:
         }
 
 
+def status(run: Run, config: Path) -> Any:  # JSON
+    code, out, err = run("status", "-c", config, "--json")
+    assert code == 0, err
+    return json.loads(out)
+
+
 @pytest.mark.flow
 def test_a_lost_store_is_filled_again_from_the_spool(mosquitto: Server, tmp_path: Path, run: Run) -> None:
     config, store = tmp_path / "gateway.toml", tmp_path / "series.sqlite"
@@ -49,9 +56,9 @@ def test_a_lost_store_is_filled_again_from_the_spool(mosquitto: Server, tmp_path
         wait_until(lambda: field.acked > 100, 60, "acknowledgements flow")
         field.finish(60)
         wait_until(lambda: pending(gateway) == 0, 60, "everything delivered")
-        code, out, _ = run("status", "-c", config, "--json")
-        assert code == 0
-        found = json.loads(out)
+        # The registry has the positions of a second ago at most, /metrics those of this moment.
+        wait_until(lambda: status(run, config)["stores"][0]["pending"] == 0, 30, "the position is committed")
+        found = status(run, config)
         assert found["end"] - found["first"] == gateway.number("shutan_accepted_total") >= field.sampled
         assert [(one["name"], one["pending"], one["oldest_pending_ms"]) for one in found["stores"]] == [
             ("local", 0, None)

@@ -15,6 +15,7 @@ from shutan_gateway.errors import SpoolFull
 from shutan_gateway.retention import Retention
 from shutan_gateway.rows import RowReader
 from shutan_gateway.spool import BIRTH, DATA, GAP, ORIGIN, Position, Spool, SpoolRecord
+from shutan_gateway.spool_status import status_of
 from shutan_gateway.spool_view import records, segments
 from shutan_gateway.state import SchemaRow, SessionRow, State
 from shutan_gateway.thin import LIST, Thinner, without
@@ -128,6 +129,8 @@ def test_gauges_of_the_oldest_go_and_registers_stay(plant: Plant) -> None:
     assert plant.counters.get("shutan_spool_thinned_total") == dropped
     listed = [json.loads(line) for line in (plant.folder / LIST).read_text().splitlines()]
     assert sum(entry["values"] for entry in listed) == dropped
+    status = status_of(plant.folder.parent, 4 * SEGMENT, ["local"])
+    assert (status.thinned_values, status.end) == (dropped, plant.accepted)
     assert [entry["segment"] for entry in listed] == list(range(1, len(listed) + 1)), "the oldest first"
     assert all(entry["bytes"][1] < entry["bytes"][0] * 0.7 for entry in listed)
     assert plant.spool.held_bytes <= 4 * SEGMENT

@@ -190,6 +190,8 @@ def _show(found: Status) -> None:
     typer.echo(f"records  {found.end - found.first} ({found.first} to {found.end})")
     if found.first_ms is not None and found.last_ms is not None:
         typer.echo(f"from     {_time(found.first_ms)} to {_time(found.last_ms)}")
+    if found.thinned_values:
+        typer.echo(f"thinned  {found.thinned_values} gauge values dropped for room (spool/thinned.jsonl)")
     table = Table("store", "delivered to", "pending", "oldest pending", "stored", "dead", box=None, pad_edge=False)
     for store in found.stores:
         oldest = "" if store.oldest_pending_ms is None else _time(store.oldest_pending_ms)
