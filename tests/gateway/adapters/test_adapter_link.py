@@ -21,7 +21,7 @@ from support.pki import Authority
 from support.places import tool
 from support.servers import HOST, Server, free_port, wait_until
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 TOPIC = "plant/m1"
 ADAPTER = {
     "kind": "json",
