@@ -211,6 +211,7 @@ class Service:
         for source in [source for source in self._sources if source.name in moved]:
             source.stop()
         self._config = config
+        self._watch.follow(config)
         self._deliver(new)
         self._sources = [*(source for source in self._sources if source.name not in moved), *sources]
         for source in sources:

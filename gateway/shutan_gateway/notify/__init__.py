@@ -44,7 +44,11 @@ class Watching(Protocol):
         ...
 
     def stop(self) -> None:
-        """End; what could not be sent is dropped. Bounded time."""
+        """End within two seconds; what was not sent is sent after the next start."""
+        ...
+
+    def follow(self, config: GatewayConfig) -> None:
+        """Look with a configuration whose [watch] and [[notify]] are the same."""
         ...
 
 
@@ -55,6 +59,9 @@ class _Nobody:
         """Nothing to do."""
 
     def stop(self) -> None:
+        """Nothing to do."""
+
+    def follow(self, config: GatewayConfig) -> None:
         """Nothing to do."""
 
 

@@ -77,6 +77,10 @@ class Watch:
         self._stop.set()
         self._thread.join(_END_S)
 
+    def follow(self, config: GatewayConfig) -> None:
+        """Look with another configuration from the next time on; who hears stays."""
+        self._config = config
+
     def _run(self) -> None:
         while not self._stop.wait(self._config.watch.interval_s):
             self.look()
