@@ -188,6 +188,7 @@ def test_a_refused_subscription_is_told_and_stops_nothing_else(
         wait_until(lambda: len(device.offers) == 1, LIMIT_S, "the message")
         assert "read access" in str(device.source.trouble)
         assert caplog.text.count("read access") == 1
+        device.settle()
         device.source.stop()
         broker.join(LIMIT_S)
 
