@@ -42,7 +42,7 @@ _SAMPLE_DAYS: Final = 3
 _DAY_MS: Final = 86_400_000
 _HEAD_SIGNS: Final = 170  # QN to Flag, PNUM, PNO and CP=&&&& with the longest MN
 _AGAIN_MS: Final = 60_000
-_TICK_S: Final = 1.0
+_TICK_S: Final = 0.25  # how soon a request of the host is seen
 
 
 class Hj212Store:
