@@ -113,8 +113,8 @@ def test_a_gateway_stores_what_its_bus_says(tmp_path: Path) -> None:
     more = SQLITE + BUS.format(path=modbus.path)
     with running([modbus]), gateway_process(tmp_path, free_port(), more) as gateway:
         label = '{bus="rs485-1",meter="one"}'
-        wait_until(lambda: gateway.number(f"shutan_serial_reads_total{label}") >= 2, 20, "two readings")
-        wait_until(lambda: pending(gateway) == 0 and check_balance(gateway)["shutan_accepted_total"] >= 2, 20, "stored")
+        wait_until(lambda: gateway.number(f"shutan_serial_reads_total{label}") >= 2, 40, "two readings")
+        wait_until(lambda: pending(gateway) == 0 and check_balance(gateway)["shutan_accepted_total"] >= 2, 40, "stored")
         numbers = check_balance(gateway)
         assert numbers['shutan_store_stored_total{store="local"}'] >= 2
-        assert json.loads(gateway.get("/healthz"))["sources"] == {"serial": "ok"}
+        wait_until(lambda: json.loads(gateway.get("/healthz"))["sources"] == {"serial": "ok"}, 40, "a healthy source")
