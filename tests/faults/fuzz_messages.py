@@ -80,7 +80,7 @@ def stream() -> Target:
     corpus += [data for data in vectors("mqtt.jsonl", "mqtt_malformed.jsonl") if len(data) < 500] + found("stream")
 
     warm = Stream(_LIMIT)
-    warm.take(_WARM, bytearray())
+    count = 0
 
     def run(step: Callable[[bytes, bytearray], Taken], data: bytes) -> tuple[list[Taken], bytes, bool]:
         acks, half = bytearray(), len(data) // 2
@@ -92,6 +92,11 @@ def stream() -> Target:
         return taken, bytes(acks), False
 
     def take(data: bytes) -> str:
+        nonlocal warm, count
+        if count % 5_000 == 0:  # it remembers up to 50,000 topics, which is not what is searched here
+            warm = Stream(_LIMIT)
+            warm.take(_WARM, bytearray())
+        count += 1
         reader = copy.copy(warm)  # it knows topics; what it learns stays known, as in a long session
         decoder = mqtt.PacketDecoder(_LIMIT)
         fast = run(reader.take, data)

@@ -44,6 +44,8 @@ def took_ns(target: Target, data: bytes) -> int:
 def test_c15_malformed_payload(fault: Fault, name: str) -> None:
     inputs = fault.size(short=2_000, long=INPUTS_LONG.get(name, 10_000_000))
     target = ALL[name]()
+    for data in target.corpus:  # what once broke something is in it as it was found
+        target.take(data)
     mutator = target.inputs(SEED)
     classes: Counter[str] = Counter()
     foreign: list[str] = []

@@ -129,7 +129,8 @@ class Shelly(AdapterBase):
         if rest[0] == "status":
             return self._component(node, rest[1], tree, None)
         params = tree.get("params")
-        if tree.get("method") not in _METHODS or not isinstance(params, dict):
+        method = tree.get("method")
+        if not isinstance(method, str) or method not in _METHODS or not isinstance(params, dict):
             return []  # events of buttons, answers to somebody's requests
         t_ms = self.clock.read(params.get("ts"), "unix_s", message.received_ms)
         list(flatten(params))  # bounded before anything else
