@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from shutan_gateway.decode import Value
-from shutan_gateway.decoder import Decoder, Shapes
 from shutan_gateway.errors import Refusal
+from shutan_gateway.payload.decode import Value
+from shutan_gateway.payload.decoder import Decoder, Shapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shutan_gateway.decode import Group
-    from shutan_gateway.definition import Definition
-    from shutan_gateway.shape import Layout
-    from shutan_gateway.spool import SpoolRecord
-    from shutan_gateway.state import State
+    from shutan_gateway.payload.decode import Group
+    from shutan_gateway.payload.definition import Definition
+    from shutan_gateway.payload.shape import Layout
+    from shutan_gateway.registry.state import State
+    from shutan_gateway.spool.log import SpoolRecord
 
 __all__ = ["Row", "RowReader", "Value"]
 

@@ -12,10 +12,10 @@ import queue
 import threading
 from typing import TYPE_CHECKING, Any
 
-from shutan_gateway import systemd
 from shutan_gateway.config import load_config
 from shutan_gateway.control import Control
 from shutan_gateway.errors import ConfigError, GatewayError, Problem, TellPerson
+from shutan_gateway.operation import systemd
 from shutan_gateway.service import Service
 
 if TYPE_CHECKING:

@@ -17,27 +17,27 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from shutan_gateway.counters import Counters, Key
-from shutan_gateway.decoder import Shapes
-from shutan_gateway.deliver import Deliverer
+from shutan_gateway.deliver.deliverer import Deliverer
 from shutan_gateway.errors import GatewayError, StartError
 from shutan_gateway.http import HttpServer
-from shutan_gateway.intake import Intake, Parts
-from shutan_gateway.link import Link
-from shutan_gateway.mailbox import Mailbox
-from shutan_gateway.node_table import NodeTable
-from shutan_gateway.notify import create_watch
-from shutan_gateway.offers import Offers
+from shutan_gateway.intake.loop import Intake, Parts
+from shutan_gateway.intake.node_table import NodeTable
+from shutan_gateway.intake.offers import Offers
+from shutan_gateway.intake.recovery import durable_position
+from shutan_gateway.link.mailbox import Mailbox
+from shutan_gateway.link.session import Link
+from shutan_gateway.operation.notify import create_watch
+from shutan_gateway.operation.systemd import Pulses
+from shutan_gateway.payload.decoder import Shapes
 from shutan_gateway.quarantine import FOLDER as QUARANTINE
 from shutan_gateway.quarantine import Quarantine
-from shutan_gateway.recovery import durable_position
-from shutan_gateway.registry_rescue import open_registry
-from shutan_gateway.retention import Retention
+from shutan_gateway.registry.rescue import open_registry
 from shutan_gateway.rows import RowReader
 from shutan_gateway.sources import SOURCES, SourceTools, open_sources
-from shutan_gateway.spool import Spool
+from shutan_gateway.spool.log import Spool
+from shutan_gateway.spool.retention import Retention
 from shutan_gateway.stores import open_store
 from shutan_gateway.supervise import Supervised
-from shutan_gateway.systemd import Pulses
 from shutan_gateway.writes import Audit, Desk
 from shutan_gateway.writes.audit import FOLDER as AUDIT
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shutan_gateway.config import GatewayConfig
-    from shutan_gateway.node_table import NodeFacts
+    from shutan_gateway.intake.node_table import NodeFacts
     from shutan_gateway.stores import Store
 
 __all__ = ["Service"]
@@ -124,7 +124,7 @@ class Service:
     def _prune(self, folder: Path) -> None:
         """Let go of births that nothing needs, where there are very many of them."""
         if self._state.births() >= MANY_BIRTHS:
-            from shutan_gateway.prune import prune  # noqa: PLC0415 - hardly any gateway ever needs it
+            from shutan_gateway.upkeep.prune import prune  # noqa: PLC0415 - hardly any gateway ever needs it
 
             try:
                 prune(self._state, folder, MANY_BIRTHS)
@@ -134,7 +134,7 @@ class Service:
     def _retention(self) -> Retention:
         spool, thinner = self._config.spool, None
         if spool.when_full == "thin":
-            from shutan_gateway.thin import Thinner  # noqa: PLC0415 - only where it is wanted
+            from shutan_gateway.upkeep.thin import Thinner  # noqa: PLC0415 - only where it is wanted
 
             thinner = Thinner(self._state, self._shapes, self.counters)
         return Retention(spool.keep_days * 86_400, thinner=thinner)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from shutan_gateway.config import GatewayConfig
     from shutan_gateway.counters import Counters
-    from shutan_gateway.offers import Offers
+    from shutan_gateway.intake.offers import Offers
     from shutan_gateway.quarantine import Quarantine
 
 __all__ = ["SOURCES", "Source", "SourceTools", "open_sources"]

@@ -14,7 +14,7 @@ from shutan_gateway.adapters.json_text import parse_json
 from shutan_gateway.adapters.readings import Inbound
 from shutan_gateway.config.adapters import AdapterConfig
 from shutan_gateway.errors import Refusal
-from shutan_gateway.mqtt_stream import Packet, Stream
+from shutan_gateway.link.mqtt_stream import Packet, Stream
 from shutan_wire import mqtt
 from shutan_wire.errors import WireError
 

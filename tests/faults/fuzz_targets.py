@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from faults.mutate import CHUNKS, Mutator, protobuf_places, seal_cjt188, seal_dlt645, seal_modbus
-from shutan_gateway.decode import Decoded, decode
-from shutan_gateway.decoder import Decoder, Shapes
-from shutan_gateway.definition import Definition, birth_text
 from shutan_gateway.errors import Refusal
-from shutan_gateway.malformed import OTHER, kind_of
+from shutan_gateway.payload.decode import Decoded, decode
+from shutan_gateway.payload.decoder import Decoder, Shapes
+from shutan_gateway.payload.definition import Definition, birth_text
+from shutan_gateway.payload.malformed import OTHER, kind_of
 from shutan_meters import cjt188, dlt645, inspect_cjt188, inspect_dlt645, inspect_modbus, modbus
 from shutan_meters.errors import MeterError
 from shutan_wire import datatypes as dt

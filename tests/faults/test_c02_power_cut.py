@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from faults.harness import Fault
-from shutan_gateway.spool import SpoolRecord
+from shutan_gateway.spool.log import SpoolRecord
 from shutan_wire import datatypes as dt
 from shutan_wire import ids
 from shutan_wire.decode import decode_payload

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from faults.harness import Fault
-from shutan_gateway.deliver import Deliverer, Limits
+from shutan_gateway.deliver.deliverer import Deliverer, Limits
 from shutan_gateway.rows import Row, RowReader
 from shutan_wire import datatypes as dt
 from support.delivery import MemoryStore

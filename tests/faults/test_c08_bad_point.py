@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from faults.harness import Fault
-from shutan_gateway.deliver import Limits
+from shutan_gateway.deliver.deliverer import Limits
 from shutan_gateway.rows import Row
 from support.delivery import Line, records
 from support.scripted_http import Request, Say, ScriptedHttp

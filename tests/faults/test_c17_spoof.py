@@ -11,7 +11,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from faults.harness import Fault
-from shutan_gateway.broker import Account, BrokerPlan, acl_text, conf_text, password_entry
+from shutan_gateway.operation.broker import Account, BrokerPlan, acl_text, conf_text, password_entry
 from shutan_wire import ids, records
 from shutan_wire.encode import encode_payload
 from shutan_wire.model import Metric, Payload

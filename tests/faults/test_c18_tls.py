@@ -13,13 +13,13 @@ from typing import NamedTuple
 import pytest
 
 from faults.harness import Fault
-from shutan_gateway.certificates import pem_blocks
 from shutan_gateway.config import MqttSection, TlsSection
 from shutan_gateway.counters import Counters
-from shutan_gateway.link import Link
-from shutan_gateway.mailbox import Mailbox
+from shutan_gateway.link.certificates import pem_blocks
+from shutan_gateway.link.mailbox import Mailbox
+from shutan_gateway.link.session import Link
+from shutan_gateway.link.tls import Tls
 from shutan_gateway.supervise import Supervised
-from shutan_gateway.tls import Tls
 from support.pki import Authority
 from support.places import tool
 from support.servers import HOST, Server, free_port, wait_until

@@ -18,10 +18,10 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from faults.harness import Fault
-from shutan_gateway import segment
 from shutan_gateway.config import load_config
 from shutan_gateway.errors import StartError
 from shutan_gateway.service import Service
+from shutan_gateway.spool import segment
 from shutan_gateway.stores.sqlite.schema import list_series, open_readonly, read_series
 from support.balance import check_balance, pending
 from support.gateway_process import SQLITE, GatewayProcess, gateway_process

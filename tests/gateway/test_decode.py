@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shutan_gateway.decode import Decoded, Gap, Group, decode
-from shutan_gateway.decoder import Decoder, Shapes
-from shutan_gateway.definition import UNMAPPED, Definition, Role, field_of, safe_name
 from shutan_gateway.errors import Refusal
+from shutan_gateway.payload.decode import Decoded, Gap, Group, decode
+from shutan_gateway.payload.decoder import Decoder, Shapes
+from shutan_gateway.payload.definition import UNMAPPED, Definition, Role, field_of, safe_name
 from shutan_wire import catalogue, quality, records
 from shutan_wire import datatypes as dt
 from shutan_wire.encode import encode_payload
 from shutan_wire.model import Metric, Payload
 
 if TYPE_CHECKING:
-    from shutan_gateway.shape import Layout
+    from shutan_gateway.payload.shape import Layout
     from shutan_wire.model import PropertySet
 
 T = 1_780_000_000_000

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shutan_gateway.backoff import Backoff
-from shutan_gateway.deliver import Limits
+from shutan_gateway.deliver.deliverer import Limits
 from shutan_gateway.errors import StateUnavailable, StoreUnavailable
 from shutan_gateway.rows import Row
 from shutan_gateway.stores.base import Rejected, StoreRefused, Written

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from shutan_gateway.deliver import Limits
+from shutan_gateway.deliver.deliverer import Limits
 from shutan_gateway.errors import StateUnavailable
-from shutan_gateway.spool import Position
+from shutan_gateway.spool.log import Position
 from shutan_gateway.stores.base import Written
 from shutan_gateway.stores.sqlite import SqliteStore
 from support.delivery import LIMIT_S, Line, MemoryStore, record, records, refuse_bad
@@ -107,7 +107,7 @@ def test_any_value_can_be_a_dead_letter(tmp_path: Path, value: float | str) -> N
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-from shutan_gateway.deliver import Limits
+from shutan_gateway.deliver.deliverer import Limits
 from shutan_gateway.stores.sqlite import SqliteStore
 from support.delivery import Line
 folder, step, left = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shutan_gateway.deliver import Limits
+from shutan_gateway.deliver.deliverer import Limits
 from shutan_gateway.stores.influxdb import InfluxStore
 from support.delivery import LIMIT_S, Line, record, records
 from support.servers import Server, influx_query, wait_until

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shutan_gateway.isolate import isolate
+from shutan_gateway.stores.isolate import isolate
 
 
 class Batches:

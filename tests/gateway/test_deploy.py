@@ -8,9 +8,9 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from shutan_gateway.broker import Account, BrokerPlan
 from shutan_gateway.commands.broker import write_files
 from shutan_gateway.config import SpoolSection, load_config
+from shutan_gateway.operation.broker import Account, BrokerPlan
 from support.gateway_process import gateway_process
 from support.places import REPO, tool
 from support.servers import HOST, Server, free_port, wait_until

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shutan_gateway.mailbox import LINK_UP, Message
+from shutan_gateway.link.mailbox import LINK_UP, Message
 from support.host_rig import Rig
 from support.sparkplug_node import T0_MS, Packet, SparkplugNode
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shutan_gateway.mailbox import LINK_UP
-from shutan_gateway.spool import BIRTH, DATA
+from shutan_gateway.link.mailbox import LINK_UP
+from shutan_gateway.spool.log import BIRTH, DATA
 from shutan_wire import datatypes as dt
 from shutan_wire import ids
 from shutan_wire.encode import encode_payload

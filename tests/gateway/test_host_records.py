@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shutan_gateway.spool import GAP
+from shutan_gateway.spool.log import GAP
 from support.host_rig import Rig
 from support.sparkplug_node import T0_MS, SparkplugNode
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shutan_gateway.rows import Row, RowReader
-from shutan_gateway.spool import ORIGIN
+from shutan_gateway.spool.log import ORIGIN
 from shutan_wire.decode import decode_payload
 from support.intake_life import FailingDisk, Life
 from support.servers import wait_until

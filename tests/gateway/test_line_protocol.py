@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shutan_gateway.payload.shape_lanes import SoundNames
 from shutan_gateway.rows import Row, Value
-from shutan_gateway.shape_lanes import SoundNames
 from shutan_gateway.stores.influxdb.line import LineEncoder, RowFault, coded, device_of, name_of
 from support.line_parser import parse_lines
 from support.store_rows import T0_NS, row

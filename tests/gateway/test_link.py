@@ -11,9 +11,9 @@ import pytest
 from shutan_gateway.config import MqttSection
 from shutan_gateway.counters import Counters
 from shutan_gateway.errors import ConfigError
-from shutan_gateway.link import Link
-from shutan_gateway.mailbox import LINK_UP, Mailbox
-from shutan_gateway.mqtt_client import MqttClient
+from shutan_gateway.link.mailbox import LINK_UP, Mailbox
+from shutan_gateway.link.mqtt_client import MqttClient
+from shutan_gateway.link.session import Link
 from shutan_gateway.supervise import Supervised
 from support.places import tool
 from support.servers import HOST, Server, free_port, wait_until

@@ -2,7 +2,7 @@
 
 import threading
 
-from shutan_gateway.mailbox import Chunk, Mailbox, Message
+from shutan_gateway.link.mailbox import Chunk, Mailbox, Message
 
 
 def message(number: int, size: int = 10) -> Message:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shutan_gateway.mqtt_stream import Packet, Stream
+from shutan_gateway.link.mqtt_stream import Packet, Stream
 from shutan_wire import mqtt
 from shutan_wire.errors import WireError
 

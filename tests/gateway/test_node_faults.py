@@ -1,6 +1,6 @@
 """Faults by node: counted, bounded, read while they grow."""
 
-from shutan_gateway.node_faults import NODES_MAX, NodeFaults
+from shutan_gateway.intake.node_faults import NODES_MAX, NodeFaults
 
 
 def test_faults_are_counted_by_node_and_kind() -> None:

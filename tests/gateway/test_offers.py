@@ -4,7 +4,7 @@ import errno
 import threading
 from pathlib import Path
 
-from shutan_gateway.offers import Offer, Offers, sample
+from shutan_gateway.intake.offers import Offer, Offers, sample
 from shutan_gateway.rows import Row
 from shutan_wire import datatypes as dt
 from shutan_wire import quality, records

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from shutan_gateway.counters import Counters
-from shutan_gateway.dead_letters import DeadLetters, record_letter
-from shutan_gateway.prune import prune
-from shutan_gateway.spool import DATA, Spool, SpoolRecord
-from shutan_gateway.state import SchemaRow, SessionRow, State
+from shutan_gateway.deliver.dead_letters import DeadLetters, record_letter
+from shutan_gateway.registry.state import SchemaRow, SessionRow, State
+from shutan_gateway.spool.log import DATA, Spool, SpoolRecord
+from shutan_gateway.upkeep.prune import prune
 
 
 def schema(device: str, version: int) -> SchemaRow:

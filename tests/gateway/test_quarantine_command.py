@@ -7,7 +7,7 @@ import pytest
 
 from shutan_gateway.cli import main
 from shutan_gateway.counters import Counters
-from shutan_gateway.payload_place import find_place
+from shutan_gateway.payload.place import find_place
 from shutan_gateway.quarantine import Limits, Quarantine
 
 CONFIG = '[gateway]\ndata_dir = "data"\n'

@@ -2,8 +2,8 @@
 
 import pytest
 
-from shutan_gateway.recent import Recent
-from shutan_gateway.spool import DATA, Position, SpoolRecord
+from shutan_gateway.payload.recent import Recent
+from shutan_gateway.spool.log import DATA, Position, SpoolRecord
 
 
 def fill(recent: Recent, count: int, size: int) -> list[Position]:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from shutan_gateway import malformed
 from shutan_gateway.counters import Counters
-from shutan_gateway.decode import parse
 from shutan_gateway.errors import Refusal
-from shutan_gateway.host import HELD_S
+from shutan_gateway.intake.host import HELD_S
+from shutan_gateway.payload import malformed
+from shutan_gateway.payload.decode import parse
 from shutan_gateway.quarantine import Item, Quarantine, items, load
 from shutan_wire.decode import decode_payload
 from shutan_wire.errors import WireError

@@ -8,7 +8,7 @@ import pytest
 
 from shutan_gateway.counters import Counters
 from shutan_gateway.errors import StartError
-from shutan_gateway.registry_rescue import open_registry
+from shutan_gateway.registry.rescue import open_registry
 from support.intake_life import Life
 from support.sparkplug_node import SparkplugNode
 

@@ -8,14 +8,14 @@ from typing import Any, cast
 import pytest
 
 from shutan_gateway.counters import Counters
-from shutan_gateway.dead_letters import DeadLetters, record_letter, row_letter
+from shutan_gateway.deliver.dead_letters import DeadLetters, record_letter, row_letter
 from shutan_gateway.errors import StoreUnavailable
-from shutan_gateway.letters import files_of, letters_in, retry
-from shutan_gateway.replay import Outcome, Span, offer, replay, selected
 from shutan_gateway.rows import Row, RowReader
-from shutan_gateway.spool import Spool
-from shutan_gateway.spool_view import segments
+from shutan_gateway.spool.log import Spool
+from shutan_gateway.spool.view import segments
 from shutan_gateway.stores.base import Rejected, StoreRefused, Written
+from shutan_gateway.upkeep.letters import files_of, letters_in, retry
+from shutan_gateway.upkeep.replay import Outcome, Span, offer, replay, selected
 from support.delivery import JsonReader, MemoryStore, record, refuse_bad, undecodable
 from support.store_rows import row, series
 

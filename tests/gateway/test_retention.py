@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from shutan_gateway.counters import Counters
-from shutan_gateway.disk import Disk
 from shutan_gateway.errors import SpoolFull
-from shutan_gateway.retention import Retention
-from shutan_gateway.spool import DATA, ORIGIN, Position, Spool, SpoolRecord
+from shutan_gateway.spool.disk import Disk
+from shutan_gateway.spool.log import DATA, ORIGIN, Position, Spool, SpoolRecord
+from shutan_gateway.spool.retention import Retention
 
 SEGMENT = 65_536
 DAY_S = 86_400.0

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shutan_gateway.decode import decode, parse
-from shutan_gateway.decoder import Decoder, Shapes
-from shutan_gateway.definition import Definition
-from shutan_gateway.shape import Layout
-from shutan_gateway.shape_lanes import Lanes, SoundNames
-from shutan_gateway.shape_learn import learn
+from shutan_gateway.payload.decode import decode, parse
+from shutan_gateway.payload.decoder import Decoder, Shapes
+from shutan_gateway.payload.definition import Definition
+from shutan_gateway.payload.shape import Layout
+from shutan_gateway.payload.shape_lanes import Lanes, SoundNames
+from shutan_gateway.payload.shape_learn import learn
 from shutan_wire import catalogue, records
 from shutan_wire import datatypes as dt
 from shutan_wire.encode import encode_payload

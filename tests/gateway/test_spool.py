@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shutan_gateway.counters import Counters
-from shutan_gateway.disk import Disk
 from shutan_gateway.errors import SpoolFull, SpoolWriteError
-from shutan_gateway.spool import DATA, GAP, ORIGIN, Position, Spool, SpoolRecord
+from shutan_gateway.spool.disk import Disk
+from shutan_gateway.spool.log import DATA, GAP, ORIGIN, Position, Spool, SpoolRecord
 
 SEGMENT = 65536
 

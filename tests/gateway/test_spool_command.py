@@ -10,7 +10,7 @@ import pytest
 
 from shutan_gateway import cli
 from shutan_gateway.counters import Counters
-from shutan_gateway.dead_letters import DeadLetters, row_letter
+from shutan_gateway.deliver.dead_letters import DeadLetters, row_letter
 from shutan_gateway.stores.sqlite.schema import list_series, open_readonly, read_series
 from support.balance import pending
 from support.field_nodes import Field
@@ -100,7 +100,7 @@ def test_mistakes_are_one_line(tmp_path: Path, run: Run) -> None:
 def test_dead_letters_are_listed_and_retried(tmp_path: Path, run: Run) -> None:
     config = write_config(tmp_path)
     (tmp_path / "data").mkdir()
-    from shutan_gateway.state import State
+    from shutan_gateway.registry.state import State
 
     State.open(tmp_path / "data" / "registry.sqlite").close()
     assert run("dead", "list", "-c", config, "-s", "local")[1] == "local: no dead letters\n"

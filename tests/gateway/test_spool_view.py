@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from shutan_gateway.counters import Counters
-from shutan_gateway.spool import DATA, ORIGIN, Spool, SpoolRecord
-from shutan_gateway.spool_view import end_of, records, segments
+from shutan_gateway.spool.log import DATA, ORIGIN, Spool, SpoolRecord
+from shutan_gateway.spool.view import end_of, records, segments
 
 SEGMENT = 65_536
 

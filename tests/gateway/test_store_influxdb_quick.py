@@ -4,8 +4,8 @@ import pytest
 
 from shutan_gateway.counters import Counters
 from shutan_gateway.errors import StoreUnavailable
+from shutan_gateway.payload.shape_lanes import SoundNames
 from shutan_gateway.rows import Row
-from shutan_gateway.shape_lanes import SoundNames
 from shutan_gateway.stores.base import Rejected, Written
 from shutan_gateway.stores.influxdb.store import InfluxStore
 from shutan_gateway.stores.influxdb.transport import Reply

@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shutan_gateway.counters import Counters
-from shutan_gateway.decoder import Shapes
-from shutan_gateway.definition import birth_text
 from shutan_gateway.errors import SpoolFull
-from shutan_gateway.retention import Retention
+from shutan_gateway.payload.decoder import Shapes
+from shutan_gateway.payload.definition import birth_text
+from shutan_gateway.registry.state import SchemaRow, SessionRow, State
 from shutan_gateway.rows import RowReader
-from shutan_gateway.spool import BIRTH, DATA, GAP, ORIGIN, Position, Spool, SpoolRecord
-from shutan_gateway.spool_status import status_of
-from shutan_gateway.spool_view import records, segments
-from shutan_gateway.state import SchemaRow, SessionRow, State
-from shutan_gateway.thin import LIST, Thinner, without
+from shutan_gateway.spool.log import BIRTH, DATA, GAP, ORIGIN, Position, Spool, SpoolRecord
+from shutan_gateway.spool.retention import Retention
+from shutan_gateway.spool.view import records, segments
+from shutan_gateway.upkeep.spool_status import status_of
+from shutan_gateway.upkeep.thin import LIST, Thinner, without
 from shutan_wire import datatypes as dt
 from shutan_wire.decode import decode_payload
 from shutan_wire.encode import encode_payload

@@ -12,11 +12,11 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shutan_gateway.certificates import CertificateError, next_update, parse_certificate, pem_blocks
 from shutan_gateway.config import TlsSection
 from shutan_gateway.counters import Counters
 from shutan_gateway.errors import ConfigError
-from shutan_gateway.tls import Tls
+from shutan_gateway.link.certificates import CertificateError, next_update, parse_certificate, pem_blocks
+from shutan_gateway.link.tls import Tls
 from support.pki import Authority
 
 DAY_S = 86_400

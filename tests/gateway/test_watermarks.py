@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shutan_gateway.watermarks import NUMBER_MAX, Watermark
+from shutan_gateway.intake.watermarks import NUMBER_MAX, Watermark
 
 numbers = st.integers(1, 40)
 steps = st.lists(st.tuples(numbers, numbers), max_size=60)

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shutan_gateway.decode import Group
-from shutan_gateway.window import Verdict, Window
+from shutan_gateway.intake.window import Verdict, Window
+from shutan_gateway.payload.decode import Group
 
 T = 1_780_000_000_000
 NEW = Verdict(0, repeat=False, conflict=False)

@@ -8,11 +8,11 @@ from typing import Self
 
 from shutan_gateway.backoff import Backoff
 from shutan_gateway.counters import Counters
-from shutan_gateway.deliver import Deliverer, Limits
+from shutan_gateway.deliver.deliverer import Deliverer, Limits
 from shutan_gateway.errors import Refusal
+from shutan_gateway.registry.state import State
 from shutan_gateway.rows import Row
-from shutan_gateway.spool import DATA, Spool, SpoolRecord
-from shutan_gateway.state import State
+from shutan_gateway.spool.log import DATA, Spool, SpoolRecord
 from shutan_gateway.stores.base import Rejected, Store, Written
 from support.servers import wait_until
 

@@ -4,14 +4,14 @@ import random
 from typing import TYPE_CHECKING
 
 from shutan_gateway.counters import Counters
-from shutan_gateway.host import Host, HostSettings
-from shutan_gateway.mailbox import Message
+from shutan_gateway.intake.host import Host, HostSettings
+from shutan_gateway.link.mailbox import Message
 from shutan_gateway.quarantine import Quarantine
-from shutan_gateway.state import SchemaRow, SessionRow
+from shutan_gateway.registry.state import SchemaRow, SessionRow
 from support.sparkplug_node import T0_MS, Packet, SparkplugNode
 
 if TYPE_CHECKING:
-    from shutan_gateway.spool import SpoolRecord
+    from shutan_gateway.spool.log import SpoolRecord
 
 
 class MemoryRegistry:

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from shutan_gateway.config import IntakeSection
 from shutan_gateway.counters import Counters
-from shutan_gateway.decoder import Shapes
-from shutan_gateway.disk import Disk
-from shutan_gateway.intake import Intake, Parts
-from shutan_gateway.mailbox import Chunk, Mailbox
-from shutan_gateway.offers import Offers
-from shutan_gateway.recovery import durable_position
+from shutan_gateway.intake.loop import Intake, Parts
+from shutan_gateway.intake.offers import Offers
+from shutan_gateway.intake.recovery import durable_position
+from shutan_gateway.link.mailbox import Chunk, Mailbox
+from shutan_gateway.payload.decoder import Shapes
+from shutan_gateway.registry.state import State
 from shutan_gateway.rows import Row, RowReader
-from shutan_gateway.spool import ORIGIN, Spool, SpoolRecord
-from shutan_gateway.state import State
+from shutan_gateway.spool.disk import Disk
+from shutan_gateway.spool.log import ORIGIN, Spool, SpoolRecord
 from shutan_wire import records
 from shutan_wire.decode import decode_payload
 from support.sparkplug_node import T0_MS, Packet

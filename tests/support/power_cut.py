@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from shutan_gateway.disk import Disk
+from shutan_gateway.spool.disk import Disk
 
 if TYPE_CHECKING:
     import random

@@ -18,7 +18,7 @@ from typing import Any
 
 from shutan_gateway.config.serial import SerialBus
 from shutan_gateway.counters import Counters
-from shutan_gateway.offers import Offer, Offers
+from shutan_gateway.intake.offers import Offer, Offers
 from shutan_gateway.quarantine import Quarantine
 from shutan_gateway.sources import SourceTools
 from shutan_sim.devices import Device, Kind

@@ -19,7 +19,7 @@ from shutan_gateway.adapters.memory import SEEN_MAX, Arrival, Memory, Place, Set
 from shutan_gateway.adapters.registers import Register, advance
 from shutan_gateway.counters import Key
 from shutan_gateway.errors import Refusal, StateUnavailable
-from shutan_gateway.offers import Offer, sample
+from shutan_gateway.intake.offers import Offer, sample
 from shutan_wire import datatypes as dt
 from shutan_wire import quality
 

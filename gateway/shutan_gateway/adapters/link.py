@@ -21,7 +21,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from shutan_gateway.adapters.readings import Inbound
 from shutan_gateway.backoff import Backoff
 from shutan_gateway.config import read_secret
-from shutan_gateway.tls import Tls
+from shutan_gateway.link.tls import Tls
 
 if TYPE_CHECKING:
     import socket

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from shutan_gateway.definition import Role, field_of
+from shutan_gateway.payload.definition import Role, field_of
 from shutan_wire import datatypes as dt
 
 __all__ = ["own_name", "safe_id"]

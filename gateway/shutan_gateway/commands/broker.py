@@ -9,7 +9,9 @@ from typing import Annotated
 
 import typer
 
-from shutan_gateway.broker import (
+from shutan_gateway.config import load_config
+from shutan_gateway.errors import ConfigError, Problem
+from shutan_gateway.operation.broker import (
     Account,
     BrokerPlan,
     acl_text,
@@ -19,8 +21,6 @@ from shutan_gateway.broker import (
     parse_accounts,
     password_entry,
 )
-from shutan_gateway.config import load_config
-from shutan_gateway.errors import ConfigError, Problem
 
 __all__ = ["app", "write_files"]
 

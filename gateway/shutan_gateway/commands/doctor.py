@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from shutan_gateway.node_table import NodeFacts
+    from shutan_gateway.intake.node_table import NodeFacts
 
 __all__ = ["app"]
 
@@ -54,8 +54,8 @@ def doctor(
 
     Exit code 0: nothing needs a person; 1: findings.
     """
-    from shutan_gateway.doctor.checks_gateway import Limits  # noqa: PLC0415 - `shutan --help` loads nothing
-    from shutan_gateway.doctor.run import examine_file  # noqa: PLC0415 - see above
+    from shutan_gateway.operation.doctor.checks_gateway import Limits  # noqa: PLC0415 - `shutan --help` loads nothing
+    from shutan_gateway.operation.doctor.run import examine_file  # noqa: PLC0415 - see above
 
     report = examine_file(config, Limits(silent_s=60 * silent))
     if as_json:

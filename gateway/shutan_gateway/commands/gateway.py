@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from shutan_gateway.config import load_config
-from shutan_gateway.journal import set_up_logging
 from shutan_gateway.memory import settle
+from shutan_gateway.operation.journal import set_up_logging
 
 __all__ = ["app"]
 

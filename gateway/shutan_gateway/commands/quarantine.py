@@ -14,7 +14,7 @@ from shutan_gateway.config import load_config
 from shutan_gateway.quarantine import FOLDER, Item, items, load
 
 if TYPE_CHECKING:
-    from shutan_gateway.payload_place import Place
+    from shutan_gateway.payload.place import Place
 
 __all__ = ["app"]
 
@@ -98,7 +98,7 @@ def _place(item: Item, raw: bytes) -> Place | None:
     """Only Sparkplug payloads that are here as a whole can be explained again."""
     if item.source != "mqtt" or not item.topic.startswith("spBv1.0/") or item.kept != item.length:
         return None
-    from shutan_gateway.payload_place import find_place  # noqa: PLC0415 - not needed for a list
+    from shutan_gateway.payload.place import find_place  # noqa: PLC0415 - not needed for a list
 
     return find_place(raw)
 

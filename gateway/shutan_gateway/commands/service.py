@@ -11,9 +11,9 @@ from typing import Annotated
 
 import typer
 
-from shutan_gateway.install import UNITS, Step, Target
-from shutan_gateway.install import install as put_files
-from shutan_gateway.install import uninstall as take_files
+from shutan_gateway.operation.install import UNITS, Step, Target
+from shutan_gateway.operation.install import install as put_files
+from shutan_gateway.operation.install import uninstall as take_files
 
 __all__ = ["app"]
 
@@ -91,7 +91,7 @@ def status(
     as_json: _Json = False,
 ) -> None:
     """Units, since when, what the gateway counts, the last sample. Exit code 1 when something does not run."""
-    from shutan_gateway.status import look  # noqa: PLC0415 - HTTP is loaded by those who ask
+    from shutan_gateway.operation.status import look  # noqa: PLC0415 - HTTP is loaded by those who ask
 
     state = look(config, _units() if _systemd() else None)
     if as_json:

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from shutan_gateway.config import GatewayConfig, StoreConfig
-    from shutan_gateway.replay import Outcome
     from shutan_gateway.rows import RowReader
-    from shutan_gateway.spool_status import Status
-    from shutan_gateway.spool_view import Taken
+    from shutan_gateway.spool.view import Taken
     from shutan_gateway.stores.base import Store
+    from shutan_gateway.upkeep.replay import Outcome
+    from shutan_gateway.upkeep.spool_status import Status
 
 __all__ = ["app"]
 
@@ -40,7 +40,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.command()
 def status(config: Config, *, as_json: Json = False) -> None:
     """Show what the spool holds and what waits for which store; works beside a running gateway."""
-    from shutan_gateway.spool_status import status_of  # noqa: PLC0415 - the help needs none of it
+    from shutan_gateway.upkeep.spool_status import status_of  # noqa: PLC0415 - the help needs none of it
 
     settings = load_config(config)
     names = [store.name for store in settings.store]
@@ -64,9 +64,9 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Write the records of a time span to one store again; may run beside the gateway and be repeated."""
-    from shutan_gateway.replay import Span, selected  # noqa: PLC0415 - the help needs none of it
-    from shutan_gateway.replay import replay as run  # noqa: PLC0415
-    from shutan_gateway.spool_view import end_of, records, segments  # noqa: PLC0415
+    from shutan_gateway.spool.view import end_of, records, segments  # noqa: PLC0415
+    from shutan_gateway.upkeep.replay import Span, selected  # noqa: PLC0415 - the help needs none of it
+    from shutan_gateway.upkeep.replay import replay as run  # noqa: PLC0415
 
     settings = load_config(config)
     span = Span(_ms("--from", since), _ms("--to", until) if until else time.time_ns() // 1_000_000, sampled)
@@ -101,7 +101,7 @@ def replay(
 @dead.command("list")
 def list_dead(config: Config, store: StoreName, *, as_json: Json = False) -> None:
     """List what a store refused, by reason; --json prints every letter."""
-    from shutan_gateway.letters import files_of, letters_in  # noqa: PLC0415 - the help needs none of it
+    from shutan_gateway.upkeep.letters import files_of, letters_in  # noqa: PLC0415 - the help needs none of it
 
     settings = load_config(config)
     _store_of(settings, config, store)
@@ -123,7 +123,7 @@ def list_dead(config: Config, store: StoreName, *, as_json: Json = False) -> Non
 @dead.command("retry")
 def retry_dead(config: Config, store: StoreName, *, as_json: Json = False) -> None:
     """Offer the dead letters of a store again, after what was wrong is mended; may run beside the gateway."""
-    from shutan_gateway.letters import retry  # noqa: PLC0415 - the help needs none of it
+    from shutan_gateway.upkeep.letters import retry  # noqa: PLC0415 - the help needs none of it
 
     settings = load_config(config)
     with _opened(settings, config, store) as (target, reader, _):
@@ -147,7 +147,7 @@ def _store_of(settings: GatewayConfig, config: Path, name: str) -> StoreConfig:
 def _opened(settings: GatewayConfig, config: Path, name: str) -> Generator[tuple[Store, RowReader, int | None]]:
     """The store, a reader of records, and how many records the gateway has delivered to it (None: it is not known)."""
     from shutan_gateway.counters import Counters  # noqa: PLC0415 - the help needs none of it
-    from shutan_gateway.registry_view import RegistryView  # noqa: PLC0415
+    from shutan_gateway.registry.view import RegistryView  # noqa: PLC0415
     from shutan_gateway.rows import RowReader  # noqa: PLC0415
     from shutan_gateway.stores import open_store  # noqa: PLC0415
 

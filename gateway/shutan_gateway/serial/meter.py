@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shutan_gateway.offers import sample
+from shutan_gateway.intake.offers import sample
 from shutan_gateway.serial.budget import char_s
 from shutan_gateway.serial.profiles import device_of, wanted_of
 from shutan_gateway.serial.schedule import Slot

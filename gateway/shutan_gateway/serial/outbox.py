@@ -8,13 +8,13 @@ import json
 import logging
 from typing import TYPE_CHECKING, cast
 
-from shutan_gateway.offers import Offer
+from shutan_gateway.intake.offers import Offer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from shutan_gateway.counters import Counters
-    from shutan_gateway.offers import Offers
+    from shutan_gateway.intake.offers import Offers
     from shutan_wire.model import Metric
 
 __all__ = ["Outbox", "Progress"]

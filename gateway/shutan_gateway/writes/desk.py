@@ -14,8 +14,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from shutan_gateway.config.writes import CommandRule
-from shutan_gateway.definition import field_of
 from shutan_gateway.errors import Refusal, TellPerson
+from shutan_gateway.payload.definition import field_of
 from shutan_wire import datatypes as dt
 from shutan_wire import ids, records
 from shutan_wire.encode import encode_payload
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from shutan_gateway.control import Peer
     from shutan_gateway.rows import RowReader
-    from shutan_gateway.spool import Position, Spool
+    from shutan_gateway.spool.log import Position, Spool
     from shutan_gateway.writes.audit import Audit
 
 __all__ = ["Desk", "Refused", "Request"]

@@ -19,7 +19,7 @@ from shutan_gateway.adapters.registers import advance
 from shutan_gateway.config.adapters import AdapterConfig
 from shutan_gateway.counters import Counters
 from shutan_gateway.errors import StartError
-from shutan_gateway.offers import Offer, Offers
+from shutan_gateway.intake.offers import Offer, Offers
 from shutan_gateway.quarantine import FOLDER, Item, Quarantine, items
 from shutan_gateway.sources import SourceTools
 from shutan_wire import quality

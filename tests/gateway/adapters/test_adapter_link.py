@@ -14,7 +14,7 @@ from shutan_gateway.adapters.source import AdapterSource
 from shutan_gateway.config import GatewayConfig
 from shutan_gateway.counters import Counters
 from shutan_gateway.errors import ConfigError
-from shutan_gateway.offers import Offer, Offers
+from shutan_gateway.intake.offers import Offer, Offers
 from shutan_gateway.quarantine import FOLDER, Quarantine
 from shutan_gateway.sources import SourceTools
 from support.pki import Authority

@@ -16,8 +16,8 @@ from shutan_gateway.adapters.json_text import parse_json
 from shutan_gateway.adapters.names import own_name, safe_id
 from shutan_gateway.adapters.readings import read_as, target_for
 from shutan_gateway.adapters.topics import Pattern, matches
-from shutan_gateway.definition import Role, field_of
 from shutan_gateway.errors import Refusal
+from shutan_gateway.payload.definition import Role, field_of
 from shutan_wire import datatypes as dt
 from shutan_wire import ids
 

@@ -13,11 +13,11 @@ from paho.mqtt.enums import CallbackAPIVersion
 from shutan_gateway.config.northbound import UnsConfig, UnsPlace
 from shutan_gateway.counters import Counters
 from shutan_gateway.errors import StoreUnavailable
-from shutan_gateway.letters import row_of
 from shutan_gateway.northbound import uns
 from shutan_gateway.northbound.uns import UnsStore
 from shutan_gateway.northbound.uns.topics import Topics
 from shutan_gateway.stores.base import StoreRefused, Written
+from shutan_gateway.upkeep.letters import row_of
 from support import servers
 from support.servers import Server, free_port, wait_until
 from support.store_rows import T0_NS, row

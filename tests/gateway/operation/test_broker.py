@@ -12,7 +12,10 @@ import pytest
 import trustme
 from paho.mqtt.enums import CallbackAPIVersion
 
-from shutan_gateway.broker import (
+from shutan_gateway.commands.broker import write_files
+from shutan_gateway.config import load_config
+from shutan_gateway.errors import ConfigError
+from shutan_gateway.operation.broker import (
     Account,
     BrokerPlan,
     acl_text,
@@ -21,9 +24,6 @@ from shutan_gateway.broker import (
     parse_accounts,
     password_entry,
 )
-from shutan_gateway.commands.broker import write_files
-from shutan_gateway.config import load_config
-from shutan_gateway.errors import ConfigError
 from support.places import tool
 from support.servers import HOST, Server, free_port, wait_until
 

@@ -14,19 +14,19 @@ from typing import Any
 import pytest
 import trustme
 
-from shutan_gateway.broker import Account, BrokerPlan
 from shutan_gateway.commands.broker import write_files
 from shutan_gateway.config import GatewayConfig, load_config
 from shutan_gateway.counters import Key
-from shutan_gateway.doctor import checks_broker, checks_machine
-from shutan_gateway.doctor.checks_broker import broker_findings, tls_findings
-from shutan_gateway.doctor.checks_gateway import Limits, gateway_findings, input_findings
-from shutan_gateway.doctor.checks_machine import ClockWatch, clock_findings, disk_findings
-from shutan_gateway.doctor.checks_stores import meter_findings, store_findings
-from shutan_gateway.doctor.finding import Finding
-from shutan_gateway.doctor.run import examine_file
-from shutan_gateway.gateway_page import Facts, parse_metrics
-from shutan_gateway.node_table import NodeFacts
+from shutan_gateway.intake.node_table import NodeFacts
+from shutan_gateway.operation.broker import Account, BrokerPlan
+from shutan_gateway.operation.doctor import checks_broker, checks_machine
+from shutan_gateway.operation.doctor.checks_broker import broker_findings, tls_findings
+from shutan_gateway.operation.doctor.checks_gateway import Limits, gateway_findings, input_findings
+from shutan_gateway.operation.doctor.checks_machine import ClockWatch, clock_findings, disk_findings
+from shutan_gateway.operation.doctor.checks_stores import meter_findings, store_findings
+from shutan_gateway.operation.doctor.finding import Finding
+from shutan_gateway.operation.doctor.run import examine_file
+from shutan_gateway.operation.page import Facts, parse_metrics
 from shutan_gateway.stores.sqlite import schema
 from support.gateway_process import GatewayProcess, gateway_process
 from support.places import tool

@@ -19,11 +19,11 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 from typer.testing import CliRunner
 
-from shutan_gateway.broker import password_entry
 from shutan_gateway.commands.doctor import app as doctor_app
 from shutan_gateway.commands.service import app
-from shutan_gateway.gateway_page import parse_metrics
-from shutan_gateway.install import UNITS
+from shutan_gateway.operation.broker import password_entry
+from shutan_gateway.operation.install import UNITS
+from shutan_gateway.operation.page import parse_metrics
 from support.gateway_process import GatewayProcess
 from support.places import tool
 from support.servers import HOST, Server, free_port, listens, wait_until

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from shutan_gateway.broker import password_entry
 from shutan_gateway.config import load_config
-from shutan_gateway.install import UNITS, Target, install, uninstall
+from shutan_gateway.operation.broker import password_entry
+from shutan_gateway.operation.install import UNITS, Target, install, uninstall
 from support.places import TOOLS, tool
 
 SHUTAN = Path(sys.executable).with_name("shutan")

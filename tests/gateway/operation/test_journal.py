@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shutan_gateway import journal
+from shutan_gateway.operation import journal
 from support.places import REPO
 
 

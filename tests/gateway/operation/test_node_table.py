@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from shutan_gateway import node_table
-from shutan_gateway.definition import Definition
-from shutan_gateway.node_faults import NodeFaults
-from shutan_gateway.node_table import NodeTable
-from shutan_gateway.sessions import Device, Node
+from shutan_gateway.intake import node_table
+from shutan_gateway.intake.node_faults import NodeFaults
+from shutan_gateway.intake.node_table import NodeTable
+from shutan_gateway.intake.sessions import Device, Node
+from shutan_gateway.payload.definition import Definition
 
 
 def device(heard_ms: int = 0, sample_ms: int = 0) -> Device:

@@ -16,13 +16,13 @@ import trustme
 
 from shutan_gateway.config import GatewayConfig, load_config
 from shutan_gateway.counters import Counters, Key
-from shutan_gateway.doctor.finding import Finding
-from shutan_gateway.doctor.texts import TEXTS
 from shutan_gateway.errors import ConfigError
-from shutan_gateway.node_table import NodeFacts
-from shutan_gateway.notify import create_watch
-from shutan_gateway.notify.message import Change, markdown
-from shutan_gateway.notify.watch import Watch
+from shutan_gateway.intake.node_table import NodeFacts
+from shutan_gateway.operation.doctor.finding import Finding
+from shutan_gateway.operation.doctor.texts import TEXTS
+from shutan_gateway.operation.notify import create_watch
+from shutan_gateway.operation.notify.message import Change, markdown
+from shutan_gateway.operation.notify.watch import Watch
 from support.gateway_process import gateway_process
 from support.listeners import Mail, Web
 from support.servers import Server, wait_until

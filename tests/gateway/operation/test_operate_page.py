@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from shutan_gateway.config.notify import DingtalkNotify, MailNotify, WatchSection, WebhookNotify, WecomNotify
-from shutan_gateway.doctor.texts import TEXTS
+from shutan_gateway.operation.doctor.texts import TEXTS
 from support.places import REPO, tool
 
 PAGES = [REPO / "docs/operate.md", REPO / "docs/operate.zh-CN.md"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shutan_gateway import systemd
+from shutan_gateway.operation import systemd
 
 
 @pytest.fixture(params=["path", "abstract"])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shutan_gateway.config.serial import SerialBus
-from shutan_gateway.offers import Offer
+from shutan_gateway.intake.offers import Offer
 from shutan_gateway.serial.backfill import DAY_MS, Request, days_back, frozen_ms, leave_request, take_request
 from shutan_gateway.serial.bus import utc_ms
 from shutan_gateway.serial.source import STATE, SerialSource

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import orjson
 
-from shutan_gateway.shape_lanes import SoundNames
+from shutan_gateway.payload.shape_lanes import SoundNames
 from shutan_gateway.stores.base import BOOT_MASK
 from shutan_gateway.stores.shapes import Shape, ShapeCache, quality_field
 from shutan_wire import catalogue

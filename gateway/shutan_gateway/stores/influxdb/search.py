@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shutan_gateway.errors import StoreUnavailable
-from shutan_gateway.isolate import isolate
 from shutan_gateway.stores.base import Rejected, StoreRefused
 from shutan_gateway.stores.influxdb.answers import Kind
 from shutan_gateway.stores.influxdb.suspects import suspects
+from shutan_gateway.stores.isolate import isolate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -1,0 +1,1 @@
+"""From the spool to the stores: one thread per store, dead letters, replays."""

@@ -1,0 +1,1 @@
+"""From messages and offers to durable records: sessions, repeats, conflicts, acknowledgements."""

@@ -1,0 +1,1 @@
+"""What must outlive a restart beside the spool: births, sessions, watermarks, places of stores."""

@@ -1,0 +1,1 @@
+"""The gateway's durable queue: append-only segment files, one writer, many readers."""
