@@ -21,6 +21,8 @@ OPTION_FIELDS = {"arch": "Architectures", "lang": "Languages", "target": "Target
 REPLACED_FIELDS = {"types", "uris", "suites", "components", "architectures", "enabled"}
 APT_LIMIT_S = 300
 
+APT_HELPER = "/usr/lib/apt/apt-helper"
+
 
 class AptError(RuntimeError):
     """apt could not deliver; the text says what it reported."""
@@ -39,6 +41,14 @@ class Source:
         lines += [f"Architectures: {architecture}"]
         lines += [f"{name}: {value}" for name, value in self.options.items()]
         return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True)
+class Pin:
+    """One file of an archive: its path below the archive's address and its SHA-256."""
+
+    path: str
+    sha256: str
 
 
 def _one_line(text: str) -> list[Source]:
@@ -135,10 +145,14 @@ Acquire::Retries "3";
         path.write_text(config)
         self._environment = {"APT_CONFIG": str(path), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 
-    def _apt_get(self, *arguments: str) -> None:
+    def _apt_get(self, *arguments: str) -> str:
+        return self._run(["apt-get", "-qq", *arguments])
+
+    def _run(self, command: list[str]) -> str:
+        what = " ".join(word for word in command[:3] if not word.startswith("-")).removeprefix("/usr/lib/apt/")
         try:
             done = subprocess.run(
-                ["apt-get", "-qq", *arguments],
+                command,
                 env=self._environment,
                 capture_output=True,
                 text=True,
@@ -146,17 +160,35 @@ Acquire::Retries "3";
                 check=False,
             )
         except subprocess.TimeoutExpired as late:
-            raise AptError(f"apt-get {arguments[0]} did not end within {APT_LIMIT_S} s") from late
+            raise AptError(f"{what} did not end within {APT_LIMIT_S} s") from late
         if done.returncode:
             lines = done.stderr.splitlines()
             errors = [line for line in lines if line.startswith("E:")] or lines[-1:]
-            raise AptError(f"apt-get {arguments[0]}: " + " ".join(errors)[:400])
+            raise AptError(f"{what}: " + " ".join(errors)[:400])
+        return done.stdout
 
     def download(self, packages: list[str]) -> list[Path]:
         """Download packages with all they depend on; the paths of the .deb files. Raises AptError."""
         self._apt_get("update", "--error-on=any")
         self._apt_get("install", "--download-only", "--yes", *packages)
         return sorted((self.state / "cache/archives").glob("*.deb"))
+
+    def pins(self, packages: list[str]) -> list[Pin]:
+        """The files that `download` would get, as the signed index names them. Raises AptError."""
+        self._apt_get("update", "--error-on=any")
+        uris = self._apt_get("-o", "Acquire::ForceHash=SHA256", "install", "--print-uris", "--yes", *packages)
+        found = re.findall(r"^'\S*?/(pool/\S+)' \S+ \d+ SHA256:([0-9a-f]{64})$", uris, re.MULTILINE)
+        return [Pin(path, sha256) for path, sha256 in found]
+
+    def download_pinned(self, source: Source, pins: list[Pin]) -> list[Path]:
+        """Download files by their place in the pool, each checked by its SHA-256; no index is read. Raises AptError."""
+        found: list[Path] = []
+        for pin in pins:
+            target = self.state / "cache/archives" / Path(pin.path).name
+            uri = f"{source.uris.split()[0].rstrip('/')}/{pin.path}"
+            self._run([APT_HELPER, "download-file", uri, str(target), f"SHA256:{pin.sha256}"])
+            found.append(target)
+        return found
 
 
 def unpack(debs: list[Path], staging: Path) -> None:

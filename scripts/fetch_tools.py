@@ -11,7 +11,9 @@ Groups of programs, each from one Debian suite and unpacked with its own librari
 | fonts       | bookworm | none: the Chinese fonts of reports and labels, into .tools/fonts/share |
 
 Each program has a wrapper in .tools/bin that replaces itself by the program (its pid is the server's). A group is
-fetched once; a second run needs no network. Where a program cannot be had, `.tools/not-run.txt` says so, one line
+fetched once; a second run needs no network. The archive's signed index says which files; where a mirror's index is out
+of step with its signature, as in the days after a point release, the files of `debs.lock` are taken, each by its
+SHA-256 (`fetch-tools --pin` writes them anew). Where a program cannot be had, `.tools/not-run.txt` says so, one line
 each: "not run: <program>: <why>". Standard library only.
 """
 
@@ -25,10 +27,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from apt_private import AptError, PrivateApt, is_debian, machine_sources, unpack
+from apt_private import AptError, Pin, PrivateApt, Source, is_debian, machine_sources, unpack
 
 REPO = Path(__file__).resolve().parent.parent
 TOOLS = REPO / ".tools"
+PINS = REPO / "scripts/debs.lock"
 FORMAT = "1"  # raise it when the layout of a group changes: every group is fetched again
 INNER = ("*-linux-gnu*", "*-linux-gnu*/systemd")  # library folders below lib
 UNITS = ("lib/systemd/system/*.target",)
@@ -156,6 +159,42 @@ def why_it_does_not_run(path: Path, program: Program) -> str:
     return (done.stderr.strip() or f"exit code {done.returncode}")[:200] if bad else ""
 
 
+def pinned(group: Group) -> list[Pin]:
+    """The files of a group and its architecture as debs.lock has them; none where it has none."""
+    rows = (line.split() for line in PINS.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
+    return [Pin(path, sha256) for name, kind, sha256, path in rows if (name, kind) == (group.name, group.architecture)]
+
+
+def pin() -> int:
+    """Write debs.lock for this machine's architecture; lines of a group whose index cannot be read stay as they are."""
+    native, source = _output("dpkg", "--print-architecture"), machine_sources()[0]
+    lines = ["# group architecture sha256 file; written by scripts/fetch-tools --pin from the archive's signed index\n"]
+    for group in groups(native):
+        with tempfile.TemporaryDirectory(prefix="pin-", dir=TOOLS) as scratch:
+            try:
+                pins = PrivateApt(Path(scratch), source, group.suite, group.architecture, native).pins(
+                    list(group.packages)
+                )
+            except AptError as error:
+                print(f"fetch-tools: {group.name} keeps its pins: {error}", file=sys.stderr)
+                pins = pinned(group)
+        lines += [f"{group.name} {group.architecture} {one.sha256} {one.path}\n" for one in sorted(pins, key=str)]
+    PINS.write_text("".join(lines), encoding="utf-8")
+    return 0
+
+
+def download(apt: PrivateApt, source: Source, suite: str, group: Group) -> list[Path]:
+    """By the index; where that fails, by the pins of the group's own suite. Raises AptError."""
+    try:
+        return apt.download(list(group.packages))
+    except AptError as error:
+        pins = pinned(group) if suite == group.suite else []
+        if not pins:
+            raise
+        say(f"{group.name}: {error}; taking the files of debs.lock")
+        return apt.download_pinned(source, pins)
+
+
 def fetch(group: Group, native: str, own_suite: str) -> None:
     """Download and unpack one group, from the first archive and suite that has it. Raises AptError."""
     started = time.monotonic()
@@ -168,7 +207,7 @@ def fetch(group: Group, native: str, own_suite: str) -> None:
             with tempfile.TemporaryDirectory(prefix="fetch-", dir=TOOLS) as scratch:
                 try:
                     apt = PrivateApt(Path(scratch, "apt"), source, suite, group.architecture, native)
-                    debs = apt.download(list(group.packages))
+                    debs = download(apt, source, suite, group)
                     unpack(debs, Path(scratch, "staging"))
                 except AptError as error:
                     problems.append(f"{suite}: {error}")
@@ -254,7 +293,7 @@ def main() -> int:
     TOOLS.mkdir(parents=True, exist_ok=True)
     with (TOOLS / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two `make` at once: the second one waits and finds all there
-        return run()
+        return pin() if sys.argv[1:] == ["--pin"] else run()
 
 
 if __name__ == "__main__":

@@ -2,11 +2,12 @@
 
 import shutil
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 import fetch_tools
-from apt_private import AptError
+from apt_private import AptError, Pin, PrivateApt, Source
 from fetch_tools import Group, Program
 
 EVERYTHING = {program.name for group in fetch_tools.groups("amd64") for program in group.programs}
@@ -97,3 +98,43 @@ def test_a_program_that_this_kernel_does_not_run_is_told(tmp_path: Path) -> None
     broken.chmod(0o755)
     reason = fetch_tools.why_it_does_not_run(broken, Program("micropython32", "usr/bin/micropython", ("-c", "1")))
     assert "Exec format error" in reason
+
+
+class _Archive:
+    """A mirror whose index is out of step with its signature, while its pool answers."""
+
+    def __init__(self, debs: list[Path]) -> None:
+        self.debs = debs
+        self.asked: list[Pin] = []
+
+    def download(self, packages: list[str]) -> list[Path]:
+        assert packages
+        raise AptError("apt-get update: E: File has unexpected size")
+
+    def download_pinned(self, source: Source, pins: list[Pin]) -> list[Path]:
+        assert source.uris
+        self.asked = pins
+        return self.debs
+
+
+def _group(name: str) -> Group:
+    return next(group for group in fetch_tools.groups("amd64") if group.name == name)
+
+
+def test_an_index_out_of_step_with_its_signature_is_replaced_by_the_pins() -> None:
+    archive = _Archive([Path("micropython.deb")])
+    source = Source("http://127.0.0.1/debian")
+    group = _group("micropython32")
+    assert fetch_tools.download(cast("PrivateApt", archive), source, group.suite, group) == archive.debs
+    assert any(pin.path.startswith("pool/main/m/micropython/") for pin in archive.asked)
+    with pytest.raises(AptError, match="unexpected size"):
+        fetch_tools.download(cast("PrivateApt", archive), source, "forky", group)
+
+
+def test_every_group_has_pins_of_its_own_architecture() -> None:
+    for group in fetch_tools.groups("amd64"):
+        pins = fetch_tools.pinned(group)
+        names = {Path(pin.path).name.split("_")[0] for pin in pins}
+        assert {package.split(":")[0] for package in group.packages} <= names, group.name
+        assert all(len(pin.sha256) == 64 for pin in pins)
+        assert all(pin.path.endswith((f"_{group.architecture}.deb", "_all.deb")) for pin in pins)
