@@ -55,6 +55,7 @@ def test_what_intake_has_just_decoded_is_not_decoded_again_and_the_same(tmp_path
         life.take([*node.births(), *(node.data() for _ in range(100))])
     reader, position, rows = RowReader(life.state, life.shapes), ORIGIN, list[Row]()
     while (taken := recent.after(position, 20_000)) is not None:
+        assert taken.samples is not None
         for record, samples in zip(taken.records, taken.samples, strict=True):
             rows += reader.rows_of(record, samples)
         position = taken.end
