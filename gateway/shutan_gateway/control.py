@@ -67,8 +67,8 @@ class Control:
     def __init__(self, folder: Path, verbs: Mapping[str, Verb]) -> None:
         """verbs: name -> function(request, peer) that yields answers. Raises StartError."""
         self._path = folder / NAME
-        self._path.unlink(missing_ok=True)  # the folder is locked: nobody else serves it
         try:
+            self._path.unlink(missing_ok=True)  # the folder is locked: nobody else serves it
             with _address(folder) as address:
                 self._server = _Server(address, verbs)
             self._path.chmod(0o600)

@@ -45,12 +45,17 @@ class Runner:
     """One gateway process. `run` returns when it was stopped; signal handlers may call `stop` and `reload`."""
 
     def __init__(self, path: Path, config: GatewayConfig) -> None:
-        """Open everything. Raises StartError or ConfigError."""
+        """Open everything. Raises StartError or ConfigError, then nothing is left open."""
         self._path = path
         self._config = config
         self._requests: queue.SimpleQueue[_Reload | None] = queue.SimpleQueue()
         self.service = Service(config)
-        self._control = Control(config.gateway.data_dir, {"reload": self._reload_verb, "command": self._command_verb})
+        verbs = {"reload": self._reload_verb, "command": self._command_verb}
+        try:
+            self._control = Control(config.gateway.data_dir, verbs)
+        except BaseException:
+            self.service.stop()
+            raise
 
     def stop(self) -> None:
         """End `run`."""

@@ -42,10 +42,10 @@ from shutan_gateway.writes import Audit, Desk
 from shutan_gateway.writes.audit import FOLDER as AUDIT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
-    from shutan_gateway.config import GatewayConfig
+    from shutan_gateway.config import GatewayConfig, StoreConfig
     from shutan_gateway.intake.node_table import NodeFacts
     from shutan_gateway.stores import Store
 
@@ -88,7 +88,8 @@ class Service:
             payload_limit=config.intake.max_payload_bytes,
         )
         folder = config.gateway.data_dir
-        with contextlib.ExitStack() as opened:
+        # Sources are ended by `stop` before the rest, so only a failure in here ends those that `unused` knows.
+        with contextlib.ExitStack() as opened, contextlib.ExitStack() as unused:
             opened.callback(os.close, _lock_folder(folder))
             self._state = open_registry(folder, self.counters)
             opened.callback(self._state.close)
@@ -106,6 +107,8 @@ class Service:
             opened.callback(self.quarantine.close)
             self._tools = SourceTools(self._offers, self.counters, self.quarantine, folder)
             self._sources = open_sources(config, self._tools)
+            for source in self._sources:
+                unused.callback(source.stop)
             self.desk = Desk(
                 config.command,
                 self.link,
@@ -117,6 +120,7 @@ class Service:
             pages = {"/nodes": self.nodes}
             self.http = HttpServer(config.http.host, config.http.port, self.numbers, self.health, pages)
             opened.callback(self.http.stop)
+            unused.pop_all()
             self._opened = opened.pop_all()
         self._intake = self._supervised("intake", self._run_intake)
         self._network = self._supervised("link", self.link.run)
@@ -169,7 +173,7 @@ class Service:
             pass
         if self.ended.is_set():
             return
-        self._deliver([open_store(store, self.counters) for store in self._config.store])
+        self._deliver(_open_stores(self._config.store, self.counters))
         self.link.beat = self.pulses.watch("link", _LATE_S)
         self._network.start()
         for source in self._sources:
@@ -204,8 +208,13 @@ class Service:
         if moved - {"store", *SOURCES} or ("store" in moved and not (config.store and self._config.store)):
             return False
         before = {store.name: store for store in self._config.store}
-        new = [open_store(store, self.counters) for store in config.store if before.get(store.name) != store]
-        sources = open_sources(config, self._tools, moved)
+        new = _open_stores([store for store in config.store if before.get(store.name) != store], self.counters)
+        try:
+            sources = open_sources(config, self._tools, moved)
+        except BaseException:
+            for store in new:
+                store.close()
+            raise
         kept = {store.name for store in config.store if before.get(store.name) == store}
         _end([self._deliverers.pop(name) for name in list(self._deliverers) if name not in kept], wait=True)
         for source in [source for source in self._sources if source.name in moved]:
@@ -225,8 +234,8 @@ class Service:
         if self._connecting:
             self.link.stop()
             self._network.join(_LINK_END_S)
-            for source in self._sources:
-                source.stop()
+        for source in self._sources:
+            source.stop()
         self._offers.close()
         self._mailbox.close()
         self._stop_intake.set()
@@ -275,6 +284,17 @@ class Service:
             "nodes_online": self.counters.get("shutan_nodes", state="online"),
         }
         return ready and not blocked, facts
+
+
+def _open_stores(configs: Iterable[StoreConfig], counters: Counters) -> list[Store]:
+    """The stores of some tables; if one cannot be opened, those before it are closed. Raises StartError."""
+    stores: list[Store] = []
+    with contextlib.ExitStack() as opened:
+        for config in configs:
+            stores.append(open_store(config, counters))
+            opened.callback(stores[-1].close)
+        opened.pop_all()
+    return stores
 
 
 def _end(deliverers: Collection[Deliverer], *, wait: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
@@ -55,12 +56,18 @@ class Source(Protocol):
 
 
 def open_sources(config: GatewayConfig, tools: SourceTools, wanted: Collection[str] = tuple(SOURCES)) -> list[Source]:
-    """Make the sources that the configuration asks for, among those wanted. Raises StartError or ConfigError."""
+    """Make the sources that the configuration asks for, among those wanted.
+
+    Raises StartError or ConfigError; then none is left open.
+    """
     sources: list[Source] = []
-    for section, place in SOURCES.items():
-        if section in wanted and getattr(config, section, None):
-            module, _, name = place.partition(":")
-            # The table holds names, so the type is stated here; a test opens every entry.
-            factory = cast("Callable[[GatewayConfig, SourceTools], Source]", getattr(import_module(module), name))
-            sources.append(factory(config, tools))
+    with contextlib.ExitStack() as opened:
+        for section, place in SOURCES.items():
+            if section in wanted and getattr(config, section, None):
+                module, _, name = place.partition(":")
+                # The table holds names, so the type is stated here; a test opens every entry.
+                factory = cast("Callable[[GatewayConfig, SourceTools], Source]", getattr(import_module(module), name))
+                sources.append(factory(config, tools))
+                opened.callback(sources[-1].stop)
+        opened.pop_all()
     return sources

@@ -48,7 +48,9 @@ class Supervised:
         self._thread.start()
 
     def join(self, timeout_s: float) -> bool:
-        """Wait for the end; False when the time is over first."""
+        """Wait for the end; False when the time is over first. A thread that was never started has ended."""
+        if self._thread.ident is None:
+            return True
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
