@@ -34,6 +34,7 @@ from shutan_gateway.quarantine import Quarantine
 from shutan_gateway.registry.rescue import open_registry
 from shutan_gateway.rows import RowReader
 from shutan_gateway.sources import SOURCES, SourceTools, open_sources
+from shutan_gateway.spool.disk import Disk
 from shutan_gateway.spool.log import Spool
 from shutan_gateway.spool.retention import Retention
 from shutan_gateway.stores import open_store
@@ -315,7 +316,7 @@ def _end(deliverers: Collection[Deliverer], *, wait: bool = False) -> None:
 def _lock_folder(folder: Path) -> int:
     """Descriptor of the lock file that keeps a second gateway out of the same folder. Raises StartError."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        _make_folder(folder)
         descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     except OSError as error:
         raise StartError(f"gateway.data_dir {folder}: {error.strerror}; give this user a folder to write") from error
@@ -325,3 +326,13 @@ def _lock_folder(folder: Path) -> int:
         os.close(descriptor)
         raise StartError(f"gateway.data_dir {folder}: another gateway is using it; stop that one first") from error
     return descriptor
+
+
+def _make_folder(folder: Path) -> None:
+    """The folder and those above it, each name durable: a power cut would take with it all that is inside."""
+    if folder.is_dir():
+        return
+    if folder.parent != folder:
+        _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    Disk().sync_folder(folder.parent)

@@ -1,5 +1,7 @@
 """What a service opened is closed again when it cannot start, or when it is stopped before it started."""
 
+import functools
+import os
 import socket
 from pathlib import Path
 
@@ -76,6 +78,22 @@ def test_a_service_that_cannot_start_leaves_nothing_open(tmp_path: Path) -> None
     assert open_files(tmp_path) == set()
 
 
+def test_a_new_data_folder_survives_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    (tmp_path / "var").mkdir()
+    path = tmp_path / "gateway.toml"
+    path.write_text('[gateway]\ndata_dir = "var/lib/shutan"\n[http]\nport = 0\n', encoding="utf-8")
+    Service(load_config(path)).stop()
+    assert [one.relative_to(tmp_path).as_posix() for one in synced[:2]] == ["var", "var/lib"], "above the new names"
+
+
 def test_a_process_without_its_control_socket_leaves_nothing_open(tmp_path: Path) -> None:
     config = config_of(tmp_path)
     (tmp_path / "data").mkdir()
@@ -102,7 +120,7 @@ class Opened:
 
 def test_sources_are_ended_when_a_later_one_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[str] = []
-    monkeypatch.setattr(sources, "made", lambda *_: Opened("serial", ended), raising=False)
+    monkeypatch.setattr(sources, "made", functools.partial(_make, ended), raising=False)
     monkeypatch.setattr(sources, "refused", _refuse, raising=False)
     table = {"serial": "shutan_gateway.sources:made", "adapter": "shutan_gateway.sources:refused"}
     monkeypatch.setattr(sources, "SOURCES", table)
@@ -129,6 +147,10 @@ def test_stores_are_closed_when_a_later_one_cannot_be_opened(tmp_path: Path, mon
         one.stop()
     assert closed == ["first"]
     assert open_files(tmp_path) == set()
+
+
+def _make(ended: list[str], *_: object) -> Opened:
+    return Opened("serial", ended)
 
 
 def _refuse(*_: object) -> Opened:
