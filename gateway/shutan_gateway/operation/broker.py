@@ -34,6 +34,11 @@ __all__ = [
 
 _ITERATIONS = 101  # mosquitto_passwd's own; a broker with one thread computes this at each of 1,000 reconnects
 _SALT_BYTES = 12
+_QUEUE_QOS_0 = """
+# Plain devices mostly publish at QoS 0: for the adapters' session it is kept like QoS 1. Sparkplug needs none of this:
+# its nodes keep what was not acknowledged, and its sessions are clean.
+queue_qos0_messages true
+"""
 _ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _UP, _DOWN = ("NBIRTH", "NDATA", "NDEATH", "DBIRTH", "DDATA", "DDEATH"), ("NCMD", "DCMD")
 
@@ -159,7 +164,7 @@ persistent_client_expiration 60d
 max_queued_messages 100000
 max_queued_bytes 268435456
 max_inflight_messages 20
-
+{_QUEUE_QOS_0 if plan.gateway_reads else ""}
 # --- limits --------------------------------------------------------------------------------------------------------
 # The largest payload that the gateway takes, with topic and header.
 max_packet_size {plan.max_payload_bytes + 100_000}
@@ -204,7 +209,7 @@ def acl_text(plan: BrokerPlan) -> str:
     parts += [f"topic read {space}/+/{kind}/{'+/+' if kind[0] == 'D' else '+'}" for kind in _UP]
     parts += [f"topic write {space}/+/NCMD/+"]
     if plan.commands:
-        parts += ["# Device commands go out, since [commands] of the gateway's configuration allows some."]
+        parts += ["# Device commands go out, since [[command]] of the gateway's configuration allows some."]
         parts += [f"topic write {space}/+/DCMD/+/+"]
     parts += [f"topic readwrite {space}/STATE/{plan.host_id}", "topic read $SYS/broker/#"]
     parts += [f"topic read {topic}" for topic in plan.gateway_reads]

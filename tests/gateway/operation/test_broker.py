@@ -6,6 +6,7 @@ import ssl
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
@@ -73,11 +74,14 @@ class Rig:
 class Client:
     """An independent MQTT client that notes what it hears."""
 
-    def __init__(self, rig: Rig, user: str, *, certificate: str = "", password: str = "") -> None:
+    def __init__(self, rig: Rig, user: str, *, certificate: str = "", password: str = "", clean: bool = True) -> None:
         self.heard: list[tuple[str, bytes]] = []
         self.codes: list[str] = []
         self.paho = paho.Client(
-            CallbackAPIVersion.VERSION2, client_id=f"{user}-{certificate}", reconnect_on_failure=False
+            CallbackAPIVersion.VERSION2,
+            client_id=f"{user}-{certificate}",
+            clean_session=clean,
+            reconnect_on_failure=False,
         )
         self.paho.on_message = lambda _c, _u, message: self.heard.append((message.topic, bytes(message.payload)))
         self.paho.on_connect = lambda _c, _u, _f, code, _p: self.codes.append(str(code))
@@ -93,8 +97,12 @@ class Client:
         self.paho.loop_start()
         wait_until(lambda: bool(self.codes), 20, f"an answer to {user}")
 
-    def say(self, topic: str) -> None:
-        self.paho.publish(topic, b"x", 1).wait_for_publish(10)
+    def say(self, topic: str, qos: int = 1) -> None:
+        self.paho.publish(topic, b"x", qos).wait_for_publish(10)
+
+    def leave(self) -> None:
+        self.paho.disconnect()
+        self.paho.loop_stop()
 
     def topics(self) -> set[str]:
         return {topic for topic, _ in self.heard}
@@ -111,14 +119,13 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 def client(rig: Rig) -> Iterator[Callable[..., Client]]:
     made: list[Client] = []
 
-    def make(user: str, **how: str) -> Client:
+    def make(user: str, **how: Any) -> Client:
         made.append(Client(rig, user, **how))
         return made[-1]
 
     yield make
     for one in made:
-        one.paho.disconnect()
-        one.paho.loop_stop()
+        one.leave()
 
 
 @pytest.mark.flow
@@ -163,6 +170,23 @@ def test_the_gateway_commands_nodes_but_no_device(rig: Rig, client: Callable[...
 
     wait_until(ask, 20, "the node hears its gateway")
     assert node.topics() == {"spBv1.0/plant/NCMD/n02", "spBv1.0/STATE/shutan"}
+
+
+@pytest.mark.flow
+def test_what_plain_devices_say_is_kept_for_an_absent_gateway(rig: Rig, client: Callable[..., Client]) -> None:
+    """Tasmota and ESPHome publish at QoS 0: the adapters' session gets it all the same when it is back."""
+    secret, granted = rig.secret("gateway"), []
+    adapters = client("gateway", password=secret, clean=False)
+    adapters.paho.on_subscribe = lambda _c, _u, _mid, codes, _p: granted.extend(codes)
+    adapters.paho.subscribe("tele/#", 1)
+    wait_until(lambda: bool(granted), 20, "subscribed")
+    adapters.leave()
+    device = client("tasmota-1", password=rig.secret("tasmota-1"))
+    device.say("tele/tasmota-1/first", qos=0)
+    device.say("tele/tasmota-1/second", qos=1)
+    back = client("gateway", password=secret, clean=False)
+    wait_until(lambda: "tele/tasmota-1/second" in back.topics(), 20, "what was kept")
+    assert [topic for topic, _ in back.heard] == ["tele/tasmota-1/first", "tele/tasmota-1/second"]
 
 
 @pytest.mark.flow
@@ -224,7 +248,10 @@ def test_the_files_fit_the_configuration_of_the_gateway(tmp_path: Path) -> None:
     )
     plan = fitted(BrokerPlan(), load_config(tmp_path / "gateway.toml"))
     acl = acl_text(plan)
-    assert "listener 1999 127.0.0.1" in conf_text(plan)
+    conf = conf_text(plan)
+    assert "listener 1999 127.0.0.1" in conf
+    assert "queue_qos0_messages true\n" in conf
+    assert "queue_qos0_messages" not in conf_text(BrokerPlan()), "Sparkplug alone needs nothing kept"
     for line in (
         "user gw7",
         "topic readwrite spBv1.0/STATE/host7",
