@@ -33,7 +33,7 @@ from shutan_gateway.quarantine import FOLDER as QUARANTINE
 from shutan_gateway.quarantine import Quarantine
 from shutan_gateway.registry.rescue import open_registry
 from shutan_gateway.rows import RowReader
-from shutan_gateway.sources import SOURCES, SourceTools, open_sources
+from shutan_gateway.sources import SOURCES, SourceTools, Writer, open_sources
 from shutan_gateway.spool.disk import Disk
 from shutan_gateway.spool.log import Spool
 from shutan_gateway.spool.retention import Retention
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
     from shutan_gateway.config import GatewayConfig, StoreConfig
     from shutan_gateway.intake.node_table import NodeFacts
+    from shutan_gateway.sources import Place
     from shutan_gateway.stores import Store
 
 __all__ = ["Service"]
@@ -116,6 +117,7 @@ class Service:
                 self._spool,
                 lambda: RowReader(self._state, self._shapes),
                 Audit(folder / AUDIT),
+                self._writer,
             )
             self._watch = create_watch(config, self)
             pages = {"/nodes": self.nodes}
@@ -125,6 +127,10 @@ class Service:
             self._opened = opened.pop_all()
         self._intake = self._supervised("intake", self._run_intake)
         self._network = self._supervised("link", self.link.run)
+
+    def _writer(self, place: Place) -> Writer | None:
+        """The source that writes to a wired device."""
+        return next((source for source in self._sources if isinstance(source, Writer) and source.has(place)), None)
 
     def _prune(self, folder: Path) -> None:
         """Let go of births that nothing needs, where there are very many of them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -15,13 +15,21 @@ if TYPE_CHECKING:
     from shutan_gateway.intake.offers import Offers
     from shutan_gateway.quarantine import Quarantine
 
-__all__ = ["SOURCES", "Source", "SourceTools", "open_sources"]
+__all__ = ["SOURCES", "Place", "Source", "SourceTools", "Writer", "open_sources"]
 
 # section of the configuration -> factory(config, tools). Imported when the section is there.
 SOURCES: dict[str, str] = {
     "serial": "shutan_gateway.serial:create",
     "adapter": "shutan_gateway.adapters:create",
 }
+
+
+class Place(NamedTuple):
+    """A device of a source, or of a node."""
+
+    site: str
+    node: str
+    device: str
 
 
 class SourceTools(NamedTuple):
@@ -52,6 +60,26 @@ class Source(Protocol):
     @property
     def trouble(self) -> str | None:
         """What is wrong now, one line; None while all is well."""
+        ...
+
+
+@runtime_checkable
+class Writer(Protocol):
+    """A source that can write to its devices. Any thread but its own."""
+
+    def has(self, place: Place) -> bool:
+        """Whether the device is one of its own."""
+        ...
+
+    def check(self, place: Place, name: str, value: int) -> None:
+        """Raises Refusal for what the device's own table of writes does not list."""
+        ...
+
+    def write(self, place: Place, name: str, value: int, timeout_s: float) -> None:
+        """Write and return when the device has confirmed it.
+
+        Raises Refusal as `check`; RetryLater when nothing was sent in time; TellPerson if sent but not confirmed.
+        """
         ...
 
 

@@ -24,14 +24,18 @@ _LONGEST_S = 330.0  # the longest limit_s of a rule, and a little
 @app.command()
 def send(
     target: Annotated[str, typer.Argument(help="SITE/NODE or SITE/NODE/DEVICE.", show_default=False)],
-    metric: Annotated[str, typer.Argument(help="Name of the metric, as in the birth.", show_default=False)],
+    metric: Annotated[
+        str, typer.Argument(help="As in the birth; wired meter: name of the write.", show_default=False)
+    ],
     value: Annotated[str, typer.Argument(help="Value: a number, true, false or text.", show_default=False)],
     config: _Config,
     reason: Annotated[str, typer.Option("--reason", help="Why; kept in the audit record.", show_default=False)],
     *,
     as_json: _Json = False,
 ) -> None:
-    """Ask the running gateway to write one value. Exit code 0: a durable record shows it; 1: refused or not shown."""
+    """Ask the running gateway to write one value. Exit code 0: a durable record shows it, or the wired meter confirmed
+    it; 1: refused or not shown.
+    """
     from shutan_gateway.control import ask  # noqa: PLC0415 - not for --help
 
     levels = target.split("/")
@@ -51,7 +55,8 @@ def send(
         elif as_json:
             typer.echo(json.dumps(answer, ensure_ascii=False))
         else:
-            typer.echo(f"{answer['outcome']} after {answer['after_s']} s")
+            detail = f": {answer['detail']}" if answer.get("detail") else ""
+            typer.echo(f"{answer['outcome']} after {answer['after_s']} s{detail}")
         if answer.get("ok") is False:
             raise typer.Exit(1)
 

@@ -16,6 +16,7 @@ _Level = Annotated[str, StringConstraints(pattern=r"^[^+/#\x00]{1,64}$")]
 class CommandRule(Section):
     """One allowed write: where ("*" = any), which metric, as which Sparkplug datatype, within which limits.
 
+    For a wired meter metric is the name of one of its writes ([[serial.meter.write]]), datatype an integer or Boolean.
     values: the only accepted ones, as they are typed on the command line; minimum, maximum: for numbers;
     limit_s: how long the device has to show the value; per_minute: more than this are refused.
     """

@@ -79,6 +79,14 @@ class SerialSource:
             log.warning("the serial thread did not end in time")
         self._progress.save()
 
+    def has(self, place: tuple[str, str, str]) -> bool:
+        """Whether a meter is wired here. place: (site, node, device)."""
+        return any((bus.config.site, bus.config.node, meter.id) == place for bus in self.buses for meter in bus.meters)
+
+    def check(self, place: tuple[str, str, str], name: str, value: int) -> None:
+        """Raises Refusal (unknown_meter, not_allowed, out_of_range)."""
+        allowed_write([bus.config for bus in self.buses], place, name, value)
+
     def write(self, place: tuple[str, str, str], name: str, value: int, timeout_s: float = 10) -> None:
         """Write to a meter if its allow table lists it; returns when the meter has confirmed. From any thread but the
         buses' own.
@@ -98,7 +106,10 @@ class SerialSource:
             raise RetryLater(bus.trouble or "the buses are not open yet")
         request = write_request(int(meter.config.address), write, value)
         job = WriteJob(meter.id, request, time.monotonic() + timeout_s, Future())
-        self._loop.call_soon_threadsafe(bus.write, job)
+        try:
+            self._loop.call_soon_threadsafe(bus.write, job)
+        except RuntimeError:  # the loop has ended: a stop, or the thread is started again
+            raise RetryLater(f"bus {bus.config.name} is closed; nothing was sent") from None
         try:
             job.done.result(timeout_s)
         except TimeoutError:

@@ -2,6 +2,9 @@
 
 Nothing is queued: a write goes out now or not at all (QoS 0; a clean session of the node keeps nothing for later), so a
 machine never moves because of something that was asked while it was away.
+
+A wired meter has no broker in between: its source writes, and the meter's own answer confirms. Two tables must agree
+there: `[[command]]` that it may be asked for, `[[serial.meter.write]]` what that is on the wire and within which limits.
 """
 
 from __future__ import annotations
@@ -14,8 +17,9 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from shutan_gateway.config.writes import CommandRule
-from shutan_gateway.errors import Refusal, TellPerson
+from shutan_gateway.errors import Refusal, RetryLater, TellPerson
 from shutan_gateway.payload.definition import field_of
+from shutan_gateway.sources import Place
 from shutan_wire import datatypes as dt
 from shutan_wire import ids, records
 from shutan_wire.encode import encode_payload
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 
     from shutan_gateway.control import Peer
     from shutan_gateway.rows import RowReader
+    from shutan_gateway.sources import Writer
     from shutan_gateway.spool.log import Position, Spool
     from shutan_gateway.writes.audit import Audit
 
@@ -67,6 +72,11 @@ class Request(NamedTuple):
         """Where it goes, for people."""
         return "/".join(filter(None, (self.site, self.node, self.device)))
 
+    @property
+    def place(self) -> Place:
+        """Where it goes."""
+        return Place(self.site, self.node, self.device)
+
 
 class _Parts(NamedTuple):
     rules: Sequence[CommandRule]
@@ -74,13 +84,14 @@ class _Parts(NamedTuple):
     spool: Spool
     reader: Callable[[], RowReader]
     audit: Audit
+    wired: Callable[[Place], Writer | None]
 
 
 class Desk:
     """Verb `command` of the control socket; any number of threads."""
 
     def __init__(self, *parts: Any) -> None:
-        """rules, publisher, spool, maker of row readers, audit."""
+        """rules, publisher, spool, maker of row readers, audit, who writes to a wired device (None: it is a node's)."""
         self._parts = _Parts(*parts)
         self._lock = threading.Lock()
         self._sent: dict[int, deque[float]] = {}
@@ -97,12 +108,16 @@ class Desk:
             "reason": asked.reason,
         }
         audit = self._parts.audit
+        writer = self._parts.wired(asked.place)
         try:
-            rule, value = self._allowed(asked)
+            rule, value = self._allowed(asked, writer)
         except Refused as refusal:
             audit.write(**facts, outcome="refused", detail=str(refusal))
             raise
         audit.write(**facts, outcome="asked")
+        if writer is not None:
+            yield from self._wired(writer, asked, rule, int(value), facts)
+            return
         start = self._parts.spool.end
         if not self._publish(asked, rule, value):
             audit.write(**facts, outcome="not sent", detail="no session with the broker")
@@ -119,7 +134,26 @@ class Desk:
         audit.write(**facts, outcome=outcome, after_s=took_s)
         yield {"ok": shown, "outcome": outcome, "after_s": took_s}
 
-    def _allowed(self, asked: Request) -> tuple[CommandRule, Value]:
+    def _wired(
+        self, writer: Writer, asked: Request, rule: CommandRule, value: int, facts: dict[str, Any]
+    ) -> Iterator[dict[str, Any]]:
+        """Write to a wired meter, which answers by itself."""
+        audit = self._parts.audit
+        yield {"progress": f"waiting up to {rule.limit_s:g} s for {asked.target} to confirm it"}
+        began_s = time.monotonic()
+        outcome, detail = "confirmed", ""
+        try:
+            writer.write(asked.place, asked.metric, value, rule.limit_s)
+        except (Refusal, RetryLater) as error:  # the bus is away or busy, or its tables have just changed
+            audit.write(**facts, outcome="not sent", detail=str(error))
+            raise TellPerson(f"{asked.target}: not sent, {error}") from error
+        except TellPerson as error:
+            outcome, detail = "not confirmed", str(error)
+        took_s = round(time.monotonic() - began_s, 3)
+        audit.write(**facts, outcome=outcome, detail=detail, after_s=took_s)
+        yield {"ok": not detail, "outcome": outcome, "after_s": took_s, "detail": detail}
+
+    def _allowed(self, asked: Request, writer: Writer | None) -> tuple[CommandRule, Value]:
         """The first rule that covers it, and its value. Raises Refused."""
         why = "no [[command]] table of the configuration covers it"
         for index, rule in enumerate([*self._parts.rules, _REBIRTH]):
@@ -128,8 +162,13 @@ class Desk:
                 continue
             try:
                 value = parse_value(rule, asked.text)
+                if writer is not None:
+                    writer.check(asked.place, asked.metric, _whole(value))
             except ValueError as error:
                 why = f"value {asked.text!r}: {error}"
+                continue
+            except Refusal as refusal:
+                why = refusal.detail
                 continue
             self._within_rate(index, rule)
             return rule, value
@@ -197,6 +236,13 @@ def parse_value(rule: CommandRule, text: str) -> Value:
     if number != number or (low is not None and number < low) or (high is not None and number > high):  # noqa: PLR0124 - NaN
         raise ValueError(f"accepted: {'' if low is None else f'>= {low:g} '}{'' if high is None else f'<= {high:g}'}")
     return number
+
+
+def _whole(value: Value) -> int:
+    """The number of a register or coil. Raises ValueError."""
+    if not isinstance(value, int):
+        raise ValueError("accepted: a whole number, true or false; set the rule's datatype")  # noqa: TRY004 - a refusal
+    return int(value)
 
 
 def _same(found: object, wanted: Value) -> bool:

@@ -8,8 +8,6 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
-from pymodbus.server import ModbusTcpServer
-from pymodbus.simulator import DataType, SimData, SimDevice
 
 from shutan_gateway.errors import Refusal, RetryLater, TellPerson
 from shutan_gateway.serial.budget import char_s
@@ -19,41 +17,11 @@ from shutan_gateway.serial.technician import read_now, scan
 from shutan_meters import modbus
 from shutan_meters.errors import NoAnswer
 from shutan_sim.instruments.cjt188_meters import Cjt188Meter, Cjt188Meters
+from support.modbus_tcp import pymodbus_server
 from support.servers import free_port, wait_until
 from support.wired_rig import Taken, bus_config
 
 PULSES = {"id": "p", "profile": "pulse_totaliser", "address": 9}
-
-
-@contextlib.contextmanager
-def pymodbus_server(port: int) -> Generator[None]:
-    """A server with the registers of a pulse totaliser as unit 9."""
-    loop = asyncio.new_event_loop()
-    device = SimDevice(9, [SimData(0, values=[0x12, 0xD687, 0, 89], datatype=DataType.REGISTERS)])
-    ready = threading.Event()
-    servers: list[ModbusTcpServer] = []
-
-    async def start() -> None:
-        server = ModbusTcpServer(device, address=("127.0.0.1", port))
-        await server.serve_forever(background=True)
-        servers.append(server)
-        ready.set()
-
-    def run() -> None:
-        asyncio.set_event_loop(loop)
-        loop.run_until_complete(start())
-        loop.run_forever()
-        loop.run_until_complete(servers[0].shutdown())
-        loop.close()
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    assert ready.wait(10)
-    try:
-        yield
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
 
 
 def test_a_pymodbus_server_is_read_scanned_and_read_again_after_its_return(tmp_path: Path) -> None:
