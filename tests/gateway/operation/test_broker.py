@@ -175,7 +175,8 @@ def test_the_gateway_commands_nodes_but_no_device(rig: Rig, client: Callable[...
 @pytest.mark.flow
 def test_what_plain_devices_say_is_kept_for_an_absent_gateway(rig: Rig, client: Callable[..., Client]) -> None:
     """Tasmota and ESPHome publish at QoS 0: the adapters' session gets it all the same when it is back."""
-    secret, granted = rig.secret("gateway"), []
+    secret = rig.secret("gateway")
+    granted: list[object] = []
     adapters = client("gateway", password=secret, clean=False)
     adapters.paho.on_subscribe = lambda _c, _u, _mid, codes, _p: granted.extend(codes)
     adapters.paho.subscribe("tele/#", 1)
