@@ -4,7 +4,7 @@ Nothing is queued: a write goes out now or not at all (QoS 0; a clean session of
 machine never moves because of something that was asked while it was away.
 
 A wired meter has no broker in between: its source writes, and the meter's own answer confirms. Two tables must agree
-there: `[[command]]` that it may be asked for, `[[serial.meter.write]]` what that is on the wire and within which limits.
+there: `[[command]]` that it may be asked for, `[[serial.meter.write]]` what that is on the wire, and its limits.
 """
 
 from __future__ import annotations
