@@ -84,12 +84,14 @@ ALERTS = (
     ),
     Alert(
         "InputRefused",
-        "sum(increase(shutan_quarantine_total[15m])) > 0",
+        # Every reason: not all that is refused is kept (a flood, samples of a source), not all that is kept was data.
+        "(sum(increase(shutan_quarantine_total[15m])) or vector(0))"
+        " + (sum(increase(shutan_rejected_total[15m])) or vector(0)) > 0",
         0,
         "warning",
-        "Malformed input was refused and kept.",
-        "收到异常报文，已隔离。",
-        "shutan quarantine list",
+        "Malformed input was refused.",
+        "收到异常报文，已拒收。",
+        "shutan quarantine list shows it; shutan_rejected_total counts it by reason.",
     ),
     Alert(
         "NodesOffline",

@@ -11,7 +11,9 @@ import yaml
 import alerts
 import dashboards
 from shutan_gateway.counters import HELP, Counters, prometheus_text
+from shutan_gateway.payload.malformed import KINDS, OTHER
 from shutan_wire import catalogue
+from support.places import REPO
 from support.servers import Server, influx_query
 
 pytestmark = pytest.mark.flow
@@ -69,8 +71,8 @@ LABELS: dict[str, Mapping[str, str]] = {
 }
 
 
-def numbers(seen: int = 5, /, **values: float) -> bytes:
-    """A page of /metrics; a name that the gateway does not have is a KeyError."""
+def numbers(seen: int = 5, reason: str = "malformed", /, **values: float) -> bytes:
+    """A page of /metrics; a name that the gateway does not have is a KeyError. reason: label of what was refused."""
     healthy = {
         "shutan_start_time_seconds": 1.0,
         "shutan_link_up": 1,
@@ -91,6 +93,8 @@ def numbers(seen: int = 5, /, **values: float) -> bytes:
     for name, value in (healthy | values).items():
         bare, _, offline = name.partition("__")
         labels = {"store": "local"} if bare.startswith("shutan_store_") else dict(LABELS.get(bare, {}))
+        if "reason" in labels:
+            labels["reason"] = reason
         counters.set(bare, value, **(labels | ({"state": "offline"} if offline else {})))
     for name in ("shutan_receive_to_durable_seconds", "shutan_durable_to_store_seconds"):
         counters.observe(name, 0.01, seen, **({"store": "local"} if "store" in name else {}))
@@ -136,6 +140,44 @@ def test_each_alert_is_silent_in_health_and_fires_at_its_fault(victoria_metrics:
         firing = {other for other, expr in found.items() if ask(server, expr, at_s)}
         assert firing == {name}
         assert {other for other, expr in found.items() if ask(server, expr, at_s - 120)} == set()
+
+
+REASONS = sorted({*KINDS, OTHER, "too_many_metrics", "bad_json"})  # of payloads, of a source, of an adapter
+
+
+@pytest.mark.parametrize("name", ["shutan_rejected_total", "shutan_quarantine_total"])
+def test_refused_input_is_told_whatever_its_reason(victoria_metrics: Server, name: str) -> None:
+    server, now_s = victoria_metrics, int(time.time()) - 200_000
+    windows = {reason: now_s - 9000 * place for place, reason in enumerate(REASONS)}
+    for reason, at_s in windows.items():
+        for before_s, value in ((240, 0), (180, 0), (60, 1), (0, 1)):
+            page = numbers(5, reason, **{name: value})
+            server.post("/api/v1/import/prometheus", page, timestamp=str((at_s - before_s) * 1000))
+    server.get("/internal/force_flush")
+    [expr] = [alert.expr for alert in alerts.ALERTS if alert.name == "InputRefused"]
+    fires = {
+        reason: tuple(bool(ask(server, expr, at_s - before_s)) for before_s in (120, 0))
+        for reason, at_s in windows.items()
+    }
+    assert fires == dict.fromkeys(REASONS, (False, True))
+
+
+SELECTOR = re.compile(r'(\w+)(?:=~|!~|!=|=)"([^"]*)"')
+
+
+def selected() -> set[str]:
+    """Values of labels that a rule or a panel names."""
+    board = json.loads((dashboards.FOLDER / "gateway.json").read_text(encoding="utf-8"))
+    asked = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+    found = [match for expr in [*asked, *(alert.expr for alert in alerts.ALERTS)] for match in SELECTOR.findall(expr)]
+    return {value for _, values in found for value in values.split("|") if re.fullmatch(r"\w+", value)}
+
+
+def test_values_of_labels_that_rules_name_are_values_that_the_gateway_gives() -> None:
+    sources = (REPO / "gateway/shutan_gateway").rglob("*.py")
+    text = "".join(path.read_text(encoding="utf-8") for path in sources)
+    assert "offline" in selected()
+    assert {value for value in selected() if f'"{value}"' not in text} == set()
 
 
 def test_every_query_of_the_gateways_numbers_finds_its_data(victoria_metrics: Server) -> None:
