@@ -4,13 +4,19 @@ import shutil
 import sqlite3
 import tarfile
 from contextlib import closing
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
+from shutan_gateway.adapters.memory import Memory, Place, Settled
+from shutan_gateway.adapters.registers import advance
 from shutan_gateway.backup import backup, restore
 from shutan_gateway.config import load_config
+from shutan_gateway.counters import Counters
 from shutan_gateway.errors import TellPerson
+from shutan_gateway.quarantine import FOLDER as QUARANTINE
+from shutan_gateway.quarantine import Quarantine, load
 from shutan_gateway.stores.sqlite.schema import list_series, open_readonly, read_series
 from support.field_nodes import Field
 from support.gateway_process import SQLITE, gateway_process
@@ -81,6 +87,35 @@ def test_secrets_go_in_only_when_asked_for(tmp_path: Path) -> None:
     assert set(with_them.members) - set(without.members) == {"config/files/secret"}
     assert set(without.members) == {"data/registry.sqlite", "data/spool/0000000001.seg", "config/gateway.toml"}
     assert (tmp_path / "b.tar").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_sources_watch_and_quarantine_keep_goes_along(tmp_path: Path) -> None:
+    """All that is in the data folder, also what a running gateway holds in a write-ahead log only."""
+    path = small_home(tmp_path)
+    data = tmp_path / "data"
+    place, register = (
+        Place("plant", "plugs", "p1", "active_energy_import_wh"),
+        advance(None, Fraction(62_758), 1).register,
+    )
+    quarantine = Quarantine(data / QUARANTINE, Counters())
+    quarantine.keep("mqtt", "truncated", "ends early", b"\x0a\x07half", topic="spBv1.0/plant/DDATA/n01/m1")
+    assert quarantine.flush(10)
+    for name in ("serial.json", "watch.json"):
+        (data / name).write_text(f'{{"of": "{name}"}}', encoding="utf-8")
+    with closing(Memory.open(data / "adapters.sqlite")) as memory:
+        memory.commit([Settled(b"digest", ((place, register),), (("plugs", "tele/p1", "{}"),))])
+        assert (data / "adapters.sqlite-wal").stat().st_size > 0
+        backup(load_config(path), path, tmp_path / "a.tar", tell=lambda _: None)
+    quarantine.close()
+    restore(tmp_path / "a.tar", tmp_path / "to", tell=lambda _: None)
+    again = tmp_path / "to/data"
+    with closing(Memory.open(again / "adapters.sqlite")) as memory:
+        assert memory.registers() == {place: register}
+        assert (memory.notes("plugs"), memory.seen()) == ({"tele/p1": "{}"}, [b"digest"])
+    for name in ("serial.json", "watch.json"):
+        assert (again / name).read_text(encoding="utf-8") == f'{{"of": "{name}"}}'
+    item, raw = load(again / QUARANTINE, 1)
+    assert (item.reason, item.detail, raw) == ("truncated", "ends early", b"\x0a\x07half")
 
 
 def test_a_changed_or_cut_backup_is_not_restored(tmp_path: Path) -> None:
