@@ -14,9 +14,15 @@ import os
 import re
 import socket
 import sys
+import threading
+import time
 import traceback
+from typing import TYPE_CHECKING
 
-__all__ = ["JournalHandler", "fields_of", "set_up_logging", "stderr_is_journal", "told_fields"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Calm", "JournalHandler", "fields_of", "set_up_logging", "stderr_is_journal", "told_fields"]
 
 SOCKET = "/run/systemd/journal/socket"
 _VALUE_BYTES = 48_000  # a datagram of a Unix socket holds about 200 kB; longer texts are cut
@@ -112,6 +118,63 @@ class JournalHandler(logging.Handler):
         super().close()
 
 
+class Calm(logging.Filter):
+    """Of good news of one kind, lets through the first in each interval and tells how many more there were.
+
+    A kind is a format, as "node %s/%s: online": a thousand nodes that come back at once are 20 lines and one with their
+    number. Warnings and errors always pass; which nodes are online is on /nodes. most: lines of a kind in an interval.
+    """
+
+    def __init__(self, tell: Callable[[logging.LogRecord], object], most: int = 20, interval_s: float = 10.0) -> None:
+        """tell: takes the record of a summary, from a thread of its own."""
+        super().__init__()
+        self._tell = tell
+        self._most = most
+        self._interval_s = interval_s
+        self._lock = threading.Lock()
+        self._began_s = 0.0
+        self._seen: dict[str, tuple[int, str]] = {}  # format -> (how often, logger); of this interval
+        self._waiting = False  # a summary will come
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record goes on."""
+        if record.levelno > logging.INFO or hasattr(record, "summary_of"):
+            return True
+        with self._lock:
+            now_s = time.monotonic()
+            if not self._waiting and now_s - self._began_s >= self._interval_s:
+                self._began_s = now_s
+                self._seen.clear()
+            kind = str(record.msg)
+            count = self._seen.get(kind, (0, ""))[0] + 1
+            self._seen[kind] = (count, record.name)
+            if count <= self._most:
+                return True
+            if not self._waiting:
+                self._waiting = True
+                timer = threading.Timer(self._began_s + self._interval_s - now_s, self._end_interval)
+                timer.daemon = True
+                timer.start()
+            return False
+
+    def _end_interval(self) -> None:
+        with self._lock:
+            self._waiting = False
+            self._began_s = time.monotonic()
+            seen, self._seen = self._seen, {}
+        for kind, (count, name) in seen.items():
+            if count > self._most:
+                facts = (_PLACEHOLDER.sub(_without_value, kind), count - self._most, self._interval_s)
+                record = logging.LogRecord(name, logging.INFO, __file__, 0, "%s: %d more within %.0f s", facts, None)
+                record.__dict__["summary_of"] = kind
+                self._tell(record)
+
+
+def _without_value(match: re.Match[str]) -> str:
+    """The word before a placeholder, and dots for the value."""
+    return f"{match[1]} ..." if match[1] else "..."
+
+
 class _Lines(logging.Formatter):
     """Time, level, logger, text, and the fields as key=value behind it."""
 
@@ -128,6 +191,7 @@ def set_up_logging(level: int = logging.INFO, place: str = SOCKET) -> logging.Ha
     else:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(_Lines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.addFilter(Calm(handler.handle))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -11,6 +11,7 @@ import pytest
 
 from shutan_gateway.operation import journal
 from support.places import REPO
+from support.servers import wait_until
 
 
 def parse(entry: bytes) -> dict[str, str]:
@@ -89,7 +90,7 @@ def test_what_a_line_names_is_a_field(text: str, arguments: tuple[object, ...], 
 
 def test_the_lines_of_the_gateway_name_what_they_are_about() -> None:
     """The formats are those that the code really has."""
-    code = "".join(path.read_text(encoding="utf-8") for path in (REPO / "gateway/shutan_gateway").glob("*.py"))
+    code = "".join(path.read_text(encoding="utf-8") for path in (REPO / "gateway/shutan_gateway").rglob("*.py"))
     for text in ('"node %s/%s: online"', '"store %s is back after %.1f s"', '"broker %s: connected"'):
         assert text in code
 
@@ -117,6 +118,36 @@ def test_elsewhere_it_is_a_line_on_stderr(monkeypatch: pytest.MonkeyPatch, capsy
     logging.getLogger("shutan.test").warning("away", extra={"store": "local"})
     assert capsys.readouterr().err.endswith(" WARNING shutan.test: away [store=local]\n")
     assert logging.getLogger().level == logging.INFO
+
+
+@pytest.mark.usefixtures("_root_logger")
+def test_a_storm_of_nodes_is_a_few_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("JOURNAL_STREAM", "1:1")
+    journal.set_up_logging()
+    log = logging.getLogger("shutan.test")
+    for number in range(1000):
+        log.info("node %s/%s: online", "plant", f"n{number}")
+        log.warning("store %s: away", number)
+    log.info("another kind")
+    lines = capsys.readouterr().err.splitlines()
+    assert sum("online" in line for line in lines) == 20
+    assert sum("away" in line for line in lines) == 1000
+    assert lines[-1].endswith("another kind")
+
+
+def test_what_a_storm_left_out_is_told_with_its_number() -> None:
+    told: list[logging.LogRecord] = []
+    calm = journal.Calm(told.append, most=2, interval_s=1.0)
+
+    def say(text: str, *values: object) -> bool:
+        return calm.filter(logging.LogRecord("shutan.host", logging.INFO, "", 0, text, values, None))
+
+    assert [say("node %s/%s: online", "plant", number) for number in range(7)] == [True] * 2 + [False] * 5
+    assert say("node %s/%s: offline", "plant", 1)
+    wait_until(lambda: bool(told), 10, "the summary")
+    assert [record.getMessage() for record in told] == ["node ...: online: 5 more within 1 s"]
+    assert (told[0].name, calm.filter(told[0])) == ("shutan.host", True)
+    assert say("node %s/%s: online", "plant", 8), "a new interval"
 
 
 def test_a_journal_that_is_gone_leaves_the_line_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
