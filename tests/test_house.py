@@ -1,6 +1,9 @@
 """House rules that no linter knows: documented commands exist, no file names a machine, plugin folders are whole."""
 
 import ast
+import fnmatch
+import itertools
+import posixpath
 import re
 import subprocess
 from pathlib import Path
@@ -35,11 +38,11 @@ FUNCTION_LINES = 60
 
 def _tracked() -> list[Path]:
     done = subprocess.run(["git", "ls-files", "-z"], cwd=REPO, capture_output=True, text=True, check=True)
-    paths = [REPO / name for name in done.stdout.split("\0") if name]
-    return [path for path in paths if path.suffix in TEXT and path.is_file()]
+    return [REPO / name for name in done.stdout.split("\0") if name]
 
 
-TRACKED = _tracked()
+EVERY = _tracked()
+TRACKED = [path for path in EVERY if path.suffix in TEXT and path.is_file()]
 PYTHON = [path for path in TRACKED if path.suffix == ".py"]
 
 
@@ -98,6 +101,61 @@ def test_commands_in_documents_exist() -> None:
             code = re.findall(r"`([^`\n]+)`", text) + re.findall(r"^```.*?^```", text, re.MULTILINE | re.DOTALL)
             named.update(target for part in code for target in re.findall(r"(?:^|\s|`)make ([a-z][\w-]*)", part))
     assert named <= targets
+
+
+NAMES = {path.relative_to(REPO).as_posix() for path in EVERY} | {
+    parent.as_posix() for path in EVERY for parent in path.relative_to(REPO).parents
+}
+ROOTS = sorted(name for name in NAMES if "/" not in name and (REPO / name).is_dir() and not name.startswith("."))
+PLACE = re.compile(r"(?<![\w./~-])(?:" + "|".join(ROOTS) + r")/[\w./{},*-]*[\w}*/]")
+MODULE = re.compile(r"(?<![\w./*-])[\w./-]*\w\.py\b")
+LINK = re.compile(r"\]\(([^)#\s]+)")
+
+
+def _missing_places(line: str, folder: str) -> list[str]:
+    """What a line of a document in `folder` names and the repository lacks: paths, modules by their end, links."""
+    found: list[str] = []
+    for place in PLACE.findall(line):
+        parts = re.split(r"\{([^}]*)\}", place)  # {a,b} stands for both
+        choices = (part.split(",") if index % 2 else [part] for index, part in enumerate(parts))
+        named = map("".join, itertools.product(*choices))
+        found += [one for one in named if not fnmatch.filter(NAMES, one.rstrip("/"))]
+    found += [name for name in MODULE.findall(line) if not any(f"/{one}".endswith(f"/{name}") for one in NAMES)]
+    links = [link for link in LINK.findall(line) if "://" not in link]
+    return found + [link for link in links if posixpath.normpath(posixpath.join(folder, link)) not in NAMES]
+
+
+def test_places_that_documents_name_exist() -> None:
+    found = [
+        f"{path.relative_to(REPO)}:{number}: {place}"
+        for path in TRACKED
+        if path.suffix == ".md"
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        for place in _missing_places(line, path.relative_to(REPO).parent.as_posix())
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("line", "missing"),
+    [
+        ("see `docs/flow.md`, `flow.md` and [flow](flow.md#rooms)", []),
+        ("`gateway/shutan_gateway/{link,spool}/*.py`, `spool/log.py`, scripts/build-node", []),
+        ("`gateway/shutan_gateway/{link,gone}`", ["gateway/shutan_gateway/gone"]),
+        ("`spool/gone.py` and log.py", ["spool/gone.py"]),
+        ("[flow](../flow.md), [site](https://example.org/docs/x)", ["../flow.md"]),
+        ("tests/gateway/gone/", ["tests/gateway/gone/"]),
+    ],
+)
+def test_a_missing_place_is_found(line: str, missing: list[str]) -> None:
+    assert _missing_places(line, "docs") == missing
+
+
+def test_the_page_about_the_flow_names_every_room_of_the_gateway() -> None:
+    rooms = {name.split("/")[2] for name in NAMES if re.fullmatch(r"gateway/shutan_gateway/\w+/__init__\.py", name)}
+    assert {"link", "intake", "spool", "deliver"} <= rooms
+    text = (REPO / "docs/flow.md").read_text(encoding="utf-8")
+    assert {room for room in rooms if f"`{room}/`" not in text} == set()
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
