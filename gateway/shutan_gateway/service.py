@@ -95,14 +95,7 @@ class Service:
             opened.callback(os.close, _lock_folder(folder))
             self._state = open_registry(folder, self.counters)
             opened.callback(self._state.close)
-            self._spool = Spool.open(
-                folder / "spool",
-                segment_bytes=config.spool.segment_bytes,
-                max_bytes=config.spool.max_bytes,
-                counters=self.counters,
-                durable=durable_position(self._state),
-                retention=self._retention(),
-            )
+            self._spool = self._open_spool(folder / "spool")
             opened.callback(self._spool.close)
             self._prune(folder)
             self.quarantine = Quarantine(folder / QUARANTINE, self.counters)
@@ -141,6 +134,17 @@ class Service:
                 prune(self._state, folder, MANY_BIRTHS)
             except GatewayError as error:
                 log.warning("births that nothing needs are kept for now: %s", error)
+
+    def _open_spool(self, folder: Path) -> Spool:
+        spool = self._config.spool
+        return Spool.open(
+            folder,
+            segment_bytes=spool.segment_bytes,
+            max_bytes=spool.max_bytes,
+            counters=self.counters,
+            durable=durable_position(self._state),
+            retention=self._retention(),
+        )
 
     def _retention(self) -> Retention:
         spool, thinner = self._config.spool, None
