@@ -221,22 +221,28 @@ class Service:
         before = {store.name: store for store in self._config.store}
         new = _open_stores([store for store in config.store if before.get(store.name) != store], self.counters)
         try:
-            sources = open_sources(config, self._tools, moved)
+            self._renew_sources(config, moved)
         except BaseException:
             for store in new:
                 store.close()
             raise
         kept = {store.name for store in config.store if before.get(store.name) == store}
         _end([self._deliverers.pop(name) for name in list(self._deliverers) if name not in kept], wait=True)
-        for source in [source for source in self._sources if source.name in moved]:
-            source.stop()
         self._config = config
         self._watch.follow(config)
         self._deliver(new)
-        self._sources = [*(source for source in self._sources if source.name not in moved), *sources]
-        for source in sources:
-            source.start()
         return True
+
+    def _renew_sources(self, config: GatewayConfig, moved: Collection[str]) -> None:
+        """Other sources in the place of those that moved. Raises as `follow`, before anything is changed."""
+        for source in open_sources(config, self._tools, moved):  # raises for what cannot be
+            source.stop()  # it has read what those in work are still writing
+        for source in [source for source in self._sources if source.name in moved]:
+            source.stop()
+        self._sources = [source for source in self._sources if source.name not in moved]
+        for source in open_sources(config, self._tools, moved):
+            self._sources.append(source)
+            source.start()
 
     def stop(self) -> None:
         """Say goodbye, commit what came in, end everything. Records not delivered yet stay in the spool."""

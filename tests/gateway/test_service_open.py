@@ -149,6 +149,48 @@ def test_stores_are_closed_when_a_later_one_cannot_be_opened(tmp_path: Path, mon
     assert open_files(tmp_path) == set()
 
 
+class Remembering(Opened):
+    """A source whose state is a number in a file: read when it is made, written at its end."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("adapter", [])
+        self._path = path
+        self.number = int(path.read_text()) if path.is_file() else 0
+        self.running = False
+
+    def start(self) -> None:
+        self.running = True
+
+    def stop(self) -> None:
+        if self.running:
+            self._path.write_text(str(self.number + 1))
+        self.running = False
+
+
+def test_a_source_that_takes_over_knows_what_the_one_before_it_wrote_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Remembering] = []
+
+    def make(*_: object) -> Remembering:
+        made.append(Remembering(tmp_path / "state"))
+        return made[-1]
+
+    monkeypatch.setattr(sources, "make", make, raising=False)
+    monkeypatch.setitem(sources.SOURCES, "adapter", "shutan_gateway.sources:make")
+    config = config_of(tmp_path)
+    one = Service(config)
+    try:
+        made[0].start()
+        again = config.adapter[0].model_copy(update={"site": "other"})
+        assert one.follow(config.model_copy(update={"adapter": (again,)}))
+        running = [source for source in made if source.running]
+        assert [source.number for source in running] == [1]
+    finally:
+        one.stop()
+    assert not any(source.running for source in made)
+
+
 def _make(ended: list[str], *_: object) -> Opened:
     return Opened("serial", ended)
 
