@@ -24,9 +24,7 @@ _LONGEST_S = 330.0  # the longest limit_s of a rule, and a little
 @app.command()
 def send(
     target: Annotated[str, typer.Argument(help="SITE/NODE or SITE/NODE/DEVICE.", show_default=False)],
-    metric: Annotated[
-        str, typer.Argument(help="As in the birth; wired meter: name of the write.", show_default=False)
-    ],
+    metric: Annotated[str, typer.Argument(help="As in the birth; wired meter: name of the write.", show_default=False)],
     value: Annotated[str, typer.Argument(help="Value: a number, true, false or text.", show_default=False)],
     config: _Config,
     reason: Annotated[str, typer.Option("--reason", help="Why; kept in the audit record.", show_default=False)],
