@@ -1,26 +1,17 @@
-"""Modbus RTU instruments on one bus, answered by `pymodbus`: its framer, its request decoder, its simulated devices.
-
-Its serial server is left out: a request for an absent unit would be answered with an exception whatever its settings,
-where a real bus is silent. Registers are brought up to date when a request touches them (`SimDevice.action`).
-"""
+"""The plant's Modbus RTU instruments: what lies in their registers, brought up to date when a request touches them."""
 
 import struct
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 from pymodbus.constants import ExcCodes
-from pymodbus.framer import FramerRTU
-from pymodbus.pdu import DecodePDU, ModbusPDU
 from pymodbus.simulator import DataType, SimData, SimDevice
-from pymodbus.simulator.simcore import SimCore
 
 from shutan_sim.devices import Kind
 from shutan_sim.instruments.instrument import Instrument
+from shutan_sim.instruments.modbus_bus import ModbusBus
 from shutan_sim.registers import FloatRegister
-
-_REQUEST = 8  # bytes of a read request
-_READS = (3, 4)
 
 
 class _Form(Enum):
@@ -111,16 +102,6 @@ def _words(cell: _Cell, instrument: Instrument, t_ms: int) -> list[int]:
     return [low, high] if cell.form is _Form.U32_LOW_FIRST else [high, low]
 
 
-def _result(coroutine: Coroutine[Any, Any, ModbusPDU]) -> ModbusPDU:
-    """Run a coroutine that never waits (a datastore in memory) to its end."""
-    try:
-        coroutine.send(None)
-    except StopIteration as end:
-        return cast("ModbusPDU", end.value)
-    coroutine.close()
-    raise RuntimeError("the datastore waited for something")
-
-
 class _Unit:
     """One instrument and the library's device that holds its registers. now_ms: when the registers stand."""
 
@@ -150,33 +131,8 @@ class _Unit:
         return None
 
 
-class ModbusMeters:
-    """All Modbus instruments of one bus. Registers can be read only; a request for another unit meets silence."""
+class ModbusMeters(ModbusBus):
+    """The plant's Modbus instruments on one bus. Registers can be read only; another unit's request meets silence."""
 
     def __init__(self, instruments: Sequence[Instrument]) -> None:
-        self._units = {int(one.device.address) for one in instruments}
-        self._core = SimCore([_Unit(one, lambda: self._t_ms).device for one in instruments])
-        self._framer = FramerRTU(DecodePDU(True))
-        self._buffer = b""
-        self._t_ms = 0
-
-    def forget(self) -> None:
-        """Drop a half-received request: a pause ends a frame."""
-        self._buffer = b""
-
-    def feed(self, data: bytes, t_ms: int) -> list[bytes]:
-        """Received bytes in, answers out."""
-        self._buffer += data
-        if len(self._buffer) < _REQUEST:
-            return []
-        request, self._buffer = self._buffer, b""
-        if request[0] not in self._units or request[1] not in _READS:
-            return []
-        self._t_ms = t_ms
-        _, pdu = self._framer.handleFrame(request, 0, 0)
-        if pdu is None:  # damaged
-            return []
-        # The library's own server passes its SimCore where the signature names an older class.
-        response = _result(pdu.datastore_update(cast("Any", self._core), pdu.dev_id))
-        response.dev_id = pdu.dev_id
-        return [self._framer.buildFrame(response)]
+        super().__init__([_Unit(one, lambda: self.now_ms).device for one in instruments])

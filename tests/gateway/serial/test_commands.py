@@ -65,7 +65,7 @@ def test_read_and_scan(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "code", "said"),
     [
         (["--port", "/dev/none", "--profile", "cjt188_gas", "--address", "1"], 2, "14 digits expected"),
-        (["--port", "/dev/none", "--profile", "nosuch", "--address", "1"], 2, "known: acrel_dtsd1352"),
+        (["--port", "/dev/none", "--profile", "nosuch", "--address", "1"], 2, "known: acrel_adl400"),
         (["--profile", "pulse_totaliser", "--address", "1"], 2, "one of --port and --host is needed"),
         (["--port", "/dev/none", "--profile", "pulse_totaliser", "--address", "1", "--ct", "x"], 2, "40 or 200/5"),
         (["--port", "/dev/none", "--profile", "pulse_totaliser", "--address", "1", "--baud", "9601"], 2, "baud"),

@@ -146,7 +146,7 @@ def test_every_mistake_is_told_with_its_place(tmp_path: Path) -> None:
         "serial[1].meter[2].profile",
         "serial[1].meter[2].write",
     ]
-    assert "no profile 'nosuch'; known: acrel_dtsd1352" in found[2]
+    assert "no profile 'nosuch'; known: acrel_adl400" in found[2]
 
 
 def test_types_and_unknown_keys_are_told_by_the_same_check(tmp_path: Path) -> None:

@@ -1,0 +1,213 @@
+"""Every profile reads its instrument: a simulated meter made from the maker's list, which knows nothing of the profile.
+
+The instruments are pymodbus over `instrument.toml`, the library `dlt645`, and the simulator's own DL/T 645-1997 and
+CJ/T 188 meters. Values are drawn by a seed; counters must come out exactly, gauges to float32.
+"""
+
+import asyncio
+import json
+import math
+import random
+import struct
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from shutan_meters.errors import NoAnswer
+from shutan_meters.master import Device
+from shutan_meters.profile import CJT188, DLT645, DLT645_1997, MODBUS, Profile, load_profile
+from shutan_sim.distillery.layout import DEVICES
+from shutan_sim.instruments.cjt188_meters import Cjt188Meter, Cjt188Meters
+from shutan_sim.instruments.dlt645_1997_meters import ITEMS, Dlt645Meters1997, Meter1997
+from shutan_sim.instruments.dlt645_meters import Dlt645Meters
+from shutan_sim.instruments.instrument import Instrument
+from shutan_sim.instruments.line import Responder
+from shutan_sim.instruments.sheets import Cell, Sheet, SheetMeter, read_sheet
+from shutan_sim.plant import distillery
+from shutan_wire import catalogue
+from shutan_wire.quality import BAD, GOOD
+
+PROFILES = Path(__file__).resolve().parents[2] / "firmware/shutan_meters/profiles"
+OPENED_MS = 1_774_972_800_000
+ADDRESS = "000000000161"
+
+Expected = dict[str, Fraction | int | None]
+
+
+def profile(name: str) -> Profile:
+    return load_profile((PROFILES / name / "profile.json").read_text(encoding="utf-8"))
+
+
+def protocol(name: str) -> str:
+    return str(json.loads((PROFILES / name / "profile.json").read_text(encoding="utf-8"))["protocol"])
+
+
+NAMES = sorted(path.name for path in PROFILES.iterdir() if path.is_dir())
+MODBUS_NAMES = [name for name in NAMES if protocol(name) == MODBUS]
+
+
+class Bus:
+    """The transport contract, straight into a simulated bus; what is left of a request is forgotten after it."""
+
+    def __init__(self, responder: Responder) -> None:
+        self._responder = responder
+
+    async def transact(self, request: bytes, complete: Callable[[bytes | bytearray], int], timeout_ms: int) -> bytes:
+        assert timeout_ms
+        answers = self._responder.feed(request, OPENED_MS)
+        self._responder.forget()
+        if not answers:
+            raise NoAnswer("bus", "nothing came")
+        received = b"".join(answers)
+        complete(received)
+        return received
+
+
+def read(responder: Responder, name: str, address: str) -> dict[str, tuple[int | float | None, int]]:
+    device = Device(profile(name), address)
+    asyncio.run(device.read(Bus(responder)))
+    of = device.profile
+    return {of.metric(i): (device.values[i], device.qualities[i]) for i in range(len(of))}
+
+
+def check(found: Mapping[str, tuple[int | float | None, int]], expected: Expected) -> None:
+    assert set(found) <= set(expected)
+    for metric, (value, quality) in found.items():
+        wanted = expected[metric]
+        if wanted is None:
+            assert (value, quality) == (None, BAD), metric
+            continue
+        assert quality == GOOD, metric
+        kind = catalogue.by_name(metric)
+        assert kind is not None
+        if kind.kind == "gauge":
+            assert value == pytest.approx(float(wanted), rel=1e-6, abs=1e-9), metric
+        else:
+            assert (value, type(value)) == (round(wanted), int), metric
+
+
+def drawn(cell: Cell, dice: random.Random) -> Fraction:
+    """A value that the register can hold and the catalogue finds plausible."""
+    metric = catalogue.by_name(cell.metric)
+    assert metric is not None
+    reach = (
+        Fraction(metric.high) - Fraction(metric.low)
+    ) / 100  # not up to the bounds, which the node keeps as float32
+    low, high = (Fraction(metric.low) + reach) / cell.step, (Fraction(metric.high) - reach) / cell.step
+    if metric.low == 0:
+        low = Fraction(0)
+    if cell.kind == "f":
+        most = Fraction(2**24 if metric.kind == "counter" else 60_000)
+        number = dice.uniform(float(max(low, -most)), float(min(high, most)))
+        return cell.shown(struct.unpack(">f", struct.pack(">f", number))[0])
+    bits = 8 * struct.calcsize(cell.kind)
+    ends = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if cell.kind.islower() else (0, 2**bits - 1)
+    least, last = max(ends[0], math.ceil(low)), min(ends[1], math.floor(high))
+    return cell.shown(dice.choice((least, last, dice.randint(least, last), dice.randint(least, last))))
+
+
+def sheet_of(name: str) -> Sheet:
+    return read_sheet(PROFILES / name / "instrument.toml")
+
+
+@pytest.mark.parametrize("name", MODBUS_NAMES)
+@pytest.mark.parametrize("seed", range(8))
+def test_modbus_profiles_read_what_the_makers_list_says(name: str, seed: int) -> None:
+    sheet, dice = sheet_of(name), random.Random(f"{name} {seed}")  # noqa: S311 - the same values each time
+    shown = {cell.metric: drawn(cell, dice) for cell in sheet.cells if cell.metric}
+    found = read(SheetMeter(sheet, 7, lambda metric, _: shown[metric]), name, "7")
+    check(found, dict(shown))
+
+
+@pytest.mark.parametrize("name", MODBUS_NAMES)
+def test_a_register_that_is_moved_or_scaled_otherwise_is_noticed(name: str) -> None:
+    """The comparison above can fail: each single register, one count off its list or of ten times its unit."""
+    sheet = sheet_of(name)
+    wanted = {profile(name).metric(i) for i in range(len(profile(name)))}
+    cells = [cell for cell in sheet.cells if cell.metric in wanted]
+    shown = {cell.metric: cell.shown(40 + 3 * at) for at, cell in enumerate(cells)}
+    shown.update({metric: Fraction(1, 2) for metric in shown if metric.startswith("power_factor")})
+    shown.update({metric: Fraction(50) for metric in shown if metric == "frequency_hz"})
+    full: Expected = {**dict.fromkeys(sheet.metrics, Fraction(0)), **shown}
+    check(read(SheetMeter(sheet, 1, lambda metric, _: shown.get(metric)), name, "1"), full)
+    for cell in cells:
+        wrong = Cell(cell.metric, cell.at, cell.kind, cell.step / 10, cell.low_first)
+        other = Sheet(tuple(wrong if one == cell else one for one in sheet.cells), sheet.functions)
+        found = read(SheetMeter(other, 1, lambda metric, _: shown.get(metric)), name, "1")
+        with pytest.raises(AssertionError):
+            check(found, full)
+
+
+def test_values_that_a_meter_lacks_are_bad_and_the_rest_is_read() -> None:
+    lacking = {"active_energy_export_wh", "reactive_energy_import_varh", "reactive_energy_export_varh"}
+    sheet = sheet_of("schneider_iem3000")
+    shown: Expected = {
+        metric: None if metric in lacking else Fraction(1, 2) if metric == "power_factor" else Fraction(50)
+        for metric in sheet.metrics
+    }
+    check(read(SheetMeter(sheet, 1, lambda metric, _: shown[metric]), "schneider_iem3000", "1"), shown)
+
+
+def test_thirty_two_bit_powers_reach_beyond_what_sixteen_bits_carry() -> None:
+    power = Fraction(52_800)  # 3 x 80 A x 220 V, connected directly
+    wide, narrow = sheet_of("acrel_adl400"), sheet_of("acrel_dtsd1352")
+    found = read(SheetMeter(wide, 1, lambda metric, _: power if metric == "active_power_w" else 0), "acrel_adl400", "1")
+    assert found["active_power_w"] == (52_800.0, GOOD)
+    cell = next(cell for cell in narrow.cells if cell.metric == "active_power_w")
+    with pytest.raises(struct.error):
+        cell.words(cell.raw(power))
+
+
+@pytest.mark.parametrize("blocks", [True, False])
+@pytest.mark.parametrize("seed", range(4))
+def test_dlt645_1997_profile_reads_the_standards_table(seed: int, blocks: bool) -> None:
+    dice = random.Random(f"1997 {seed}")  # noqa: S311 - the same values each time
+    shown = {
+        item.metric: Fraction(dice.randrange(10 ** min(2 * item.size, 8)) * item.unit, 10**item.decimals)
+        for item in ITEMS.values()
+    }
+    shown["power_factor"] = Fraction(dice.randrange(1001), 1000)
+    meter = Meter1997(ADDRESS, lambda metric, _: shown[metric], blocks)
+    check(read(Dlt645Meters1997([meter]), "dlt645_1997", ADDRESS), dict(shown))
+
+
+def test_dlt645_2007_profile_reads_the_library() -> None:
+    device = next(device for device in DEVICES if device.id == "m-cold")
+    instrument = Instrument(device, distillery(5, OPENED_MS))
+    found = read(Dlt645Meters([instrument]), "dlt645_three_phase", device.address)
+    assert len(found) == len(profile("dlt645_three_phase"))
+    for metric, (value, quality) in found.items():
+        assert quality == GOOD, metric
+        assert value is not None
+        if metric in instrument.registers:
+            step, shown = instrument.registers[metric].step, instrument.steps(metric, OPENED_MS)
+            assert value == step * shown, metric
+        else:
+            assert value == pytest.approx(instrument.secondary(metric, OPENED_MS), rel=1e-3, abs=0.06), metric
+
+
+@pytest.mark.parametrize("low_first", [False, True])
+@pytest.mark.parametrize(
+    ("name", "kind", "metric", "value"),
+    [
+        ("cjt188_water", 0x10, "water_volume_l", 123450),
+        ("cjt188_gas", 0x30, "gas_volume_l", 123450),
+        ("cjt188_electricity", 0x40, "active_energy_import_wh", 123450),
+        ("cjt188_heat", 0x20, "heat_kj", 444420),
+    ],
+)
+def test_cjt188_profiles_read_the_standards_table(
+    name: str, kind: int, metric: str, value: int, low_first: bool
+) -> None:
+    meter = Cjt188Meter(kind, "00000805000001", lambda _: 12345, low_first)
+    address = ("1F90:" if low_first else "") + meter.address
+    found = read(Cjt188Meters([meter]), name, address)
+    assert found[metric] == (value, GOOD)
+    assert all(quality == GOOD for _, quality in found.values())
+
+
+def test_every_protocol_of_a_profile_has_a_witness_here() -> None:
+    assert {protocol(name) for name in NAMES} == {MODBUS, DLT645, DLT645_1997, CJT188}
+    assert len(MODBUS_NAMES) >= 10
