@@ -52,10 +52,7 @@ def decode(data: bytes, profile: "Profile | None" = None) -> "list[Report]":
     at = 0
     begin = cjt188.find(data)
     while begin >= 0:
-        reports.append(_report(data, at, begin))
-        body = data[begin + 11 : begin + 11 + data[begin + 10]]
-        if profile is not None and data[begin + 9] == cjt188.REPLY | cjt188.READ:
-            reports[-1]["metrics"] = _metrics(profile, body)
+        reports.append(report_at(data, at, begin, profile))
         at = begin + cjt188.OVERHEAD + data[begin + 10]
         begin = cjt188.find(data, at)
     if not reports:
@@ -64,12 +61,13 @@ def decode(data: bytes, profile: "Profile | None" = None) -> "list[Report]":
     return reports
 
 
-def _report(data: bytes, noise_from: int, begin: int) -> "Report":
+def report_at(data: bytes, noise_from: int, begin: int, profile: "Profile | None") -> "Report":
+    """The undamaged frame at `begin`, with what stands in front of it."""
     control = data[begin + 9]
     length = data[begin + 10]
     body = data[begin + 11 : begin + 11 + length]
     address = "".join(["%02X" % data[begin + i] for i in range(8, 1, -1)])
-    return {
+    report: Report = {
         "protocol": "CJ/T 188-2004",
         "noise_before": hexa(data[noise_from:begin]),
         "meter_type": "%02X" % data[begin + 1],
@@ -87,6 +85,9 @@ def _report(data: bytes, noise_from: int, begin: int) -> "Report":
         "checksum_ok": True,
         "values": [{"name": name, "value": value, "unit": unit} for name, value, unit in totals(body)],
     }
+    if profile is not None and control == cjt188.REPLY | cjt188.READ:
+        report["metrics"] = _metrics(profile, body)
+    return report
 
 
 def _metrics(profile: "Profile", body: bytes) -> "list[Report]":

@@ -27,6 +27,9 @@ _ERROR_BITS = (
 )  # fmt: skip
 
 
+DAMAGED = 3
+
+
 def error_names(code: int) -> "list[str]":
     """Names of the bits set in an error byte (ERR)."""
     return [name for bit, name in enumerate(_ERROR_BITS) if code >> bit & 1]
@@ -38,7 +41,7 @@ def decode(data: bytes, profile: "Profile | None" = None) -> "list[Report]":
     at = 0
     begin = dlt645.find(data)
     while begin >= 0:
-        reports.append(_report(data, at, begin, profile))
+        reports.append(report_at(data, at, begin, profile))
         at = begin + dlt645.OVERHEAD + data[begin + 9]
         begin = dlt645.find(data, at)
     if not reports:
@@ -47,7 +50,8 @@ def decode(data: bytes, profile: "Profile | None" = None) -> "list[Report]":
     return reports
 
 
-def _report(data: bytes, noise_from: int, begin: int, profile: "Profile | None") -> "Report":
+def report_at(data: bytes, noise_from: int, begin: int, profile: "Profile | None") -> "Report":
+    """The undamaged frame at `begin`, with what is in front of it. Raises FrameError for an unknown control code."""
     control = data[begin + 8]
     function = control & 0x1F
     if function not in CONTROLS_2007 and function not in CONTROLS_1997:
@@ -155,15 +159,15 @@ def _diagnosis(data: bytes) -> FrameError:
     closest = -1
     for begin, byte in enumerate(data):
         if byte == dlt645.START:
-            stage, at, reason = _failure(data, begin)
+            stage, at, reason = failure(data, begin)
             if stage > closest:
                 closest = stage
                 best = FrameError("byte " + str(at), reason)
     return best
 
 
-def _failure(data: bytes, begin: int) -> "tuple[int, int, str]":
-    """How far the frame at `begin` holds (0..3), the byte where it fails, and why."""
+def failure(data: "bytes | bytearray", begin: int) -> "tuple[int, int, str]":
+    """How far the frame at `begin` holds (0..3; DAMAGED: all but sum or end), the byte where it fails, and why."""
     present = len(data) - begin
     if present > 7 and data[begin + 7] != dlt645.START:
         return 0, begin + 7, "second start byte 68 expected, found %02X" % data[begin + 7]
@@ -178,5 +182,5 @@ def _failure(data: bytes, begin: int) -> "tuple[int, int, str]":
     end = begin + 10 + length
     computed = sum(data[begin:end]) & 0xFF
     if computed != data[end]:
-        return 3, end, "checksum is %02X, computed %02X over bytes %d..%d" % (data[end], computed, begin, end - 1)
-    return 3, end + 1, "end byte 16 expected, found %02X" % data[end + 1]
+        return DAMAGED, end, "checksum is %02X, computed %02X over bytes %d..%d" % (data[end], computed, begin, end - 1)
+    return DAMAGED, end + 1, "end byte 16 expected, found %02X" % data[end + 1]

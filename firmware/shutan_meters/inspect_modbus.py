@@ -40,18 +40,12 @@ def decode(data: bytes, profile: "Profile | None" = None, request: "bytes | None
     at = 0
     begin = 0
     while begin < len(data):
-        direction, end = _frame_at(data, begin)
+        direction, end = frame_at(data, begin)
         if not end:
             begin += 1
             continue
-        report = _report(data, begin, end, direction)
+        report, asked = explain(data[begin:end], direction, asked, profile)
         report["noise_before"] = hexa(data[at:begin])
-        if direction == REQUEST and data[begin + 1] in (modbus.READ_HOLDING, modbus.READ_INPUT):
-            asked = data[begin:end]
-        elif direction == REPLY and "registers" in report:
-            _explain_registers(report, data[begin:end], asked, profile)
-        elif direction == EITHER and asked == data[begin:end]:
-            report["direction"] = REPLY
         reports.append(report)
         at = begin = end
     if not reports:
@@ -60,14 +54,28 @@ def decode(data: bytes, profile: "Profile | None" = None, request: "bytes | None
     return reports
 
 
+def explain(
+    frame: bytes, direction: str, asked: "bytes | None", profile: "Profile | None"
+) -> "tuple[Report, bytes | None]":
+    """One frame, and the request that the next reply answers. asked: that of this one, None where it is not known."""
+    report = _report(frame, 0, len(frame), direction)
+    if direction == REQUEST and frame[1] in (modbus.READ_HOLDING, modbus.READ_INPUT):
+        return report, frame
+    if direction == REPLY and "registers" in report:
+        _explain_registers(report, frame, asked, profile)
+    elif direction == EITHER and asked == frame:
+        report["direction"] = REPLY
+    return report, asked
+
+
 def _asked(request: bytes) -> bytes:
-    direction, end = _frame_at(request, 0)
+    direction, end = frame_at(request, 0)
     if direction not in (REQUEST, EITHER) or end != len(request):
         raise FrameError("request", "not an undamaged Modbus request: " + hexa(request[:16]))
     return request
 
 
-def _frame_at(data: bytes, begin: int) -> "tuple[str, int]":
+def frame_at(data: "bytes | bytearray", begin: int) -> "tuple[str, int]":
     """Direction and end of the sealed frame at `begin`; ("", 0) if there is none."""
     for direction, length in _shapes(data, begin):
         end = begin + length
@@ -76,7 +84,7 @@ def _frame_at(data: bytes, begin: int) -> "tuple[str, int]":
     return "", 0
 
 
-def _shapes(data: bytes, begin: int) -> "list[tuple[str, int]]":
+def _shapes(data: "bytes | bytearray", begin: int) -> "list[tuple[str, int]]":
     """Directions and lengths that the function code allows here."""
     left = len(data) - begin
     if left < 4 or data[begin] > modbus.ANY:

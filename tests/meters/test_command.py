@@ -160,3 +160,64 @@ def test_list_of_profiles(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["meter", "list"]) == 0
     table = capsys.readouterr().out
     assert all(folder in table for folder in folders)
+
+
+def stream_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[Any], str]:
+    code = main(["meter", "decode", "--stream", *arguments])
+    out, err = capsys.readouterr()
+    return code, [json.loads(line) for line in out.splitlines()], err
+
+
+@pytest.mark.parametrize("spelled", [False, True])
+def test_stream_of_all_protocols(tmp_path: Path, capsys: pytest.CaptureFixture[str], spelled: bool) -> None:
+    found = vectors()
+    frames = [bytes.fromhex(vector["hex"]) for vector in found]
+    data = b"".join(b"\x00\xff\x68" + frame for frame in frames) + b"\x68\x01"
+    capture = tmp_path / "line.capture"
+    capture.write_bytes(data.hex(" ").replace("68 01", "6801\n").encode() if spelled else data)
+    code, lines, err = stream_of(capsys, str(capture))
+    assert (code, err) == (0, "")
+    assert [line["direction"] for line in lines if "direction" in line] == [vector["direction"] for vector in found]
+    assert lines[-1]["summary"]["bytes"] == len(data)
+    assert lines[-1]["summary"]["frame_bytes"] == sum(map(len, frames))
+    assert lines[-1]["summary"]["skipped_bytes"] == 3 * len(frames) + 2
+    assert sum(lines[-1]["summary"]["frames"].values()) == len(frames)
+    assert [line["at"] for line in lines[:-1]] == sorted(line["at"] for line in lines[:-1])
+
+
+def test_stream_with_one_protocol_and_a_profile(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capture = tmp_path / "line.capture"
+    capture.write_text(f"{SDM_REQUEST} {SDM_REPLY} {FORWARD}", encoding="ascii")
+    code, lines, _ = stream_of(capsys, str(capture), "--protocol", "modbus", "--profile", "eastron_sdm630")
+    assert code == 0
+    assert [list(line)[2] for line in lines[:-1]] == ["protocol", "protocol", "hex"]
+    assert lines[1]["values"] == [{"metric": "voltage_l1_v", "value": 230.2, "unit": "V", "quality": "good"}]
+    assert lines[2]["skipped"] == 20
+
+
+@pytest.mark.parametrize(
+    ("content", "said", "lines"),
+    [
+        (b"", "--stream: nothing to decode", 0),
+        (b"68 6", "--stream: a byte needs two hex digits: their number is odd", 0),
+        (b"\x00\xff\x00", "--stream: no valid frame in 3 bytes", 2),
+        (None, "No such file or directory", 0),
+    ],
+)
+def test_streams_that_say_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None, said: str, lines: int
+) -> None:
+    capture = tmp_path / "line.capture"
+    if content is not None:
+        capture.write_bytes(content)
+    code, printed, err = stream_of(capsys, str(capture))
+    assert code == 1
+    assert said in err
+    assert len(printed) == lines
+
+
+@pytest.mark.parametrize("arguments", [["--hex", FORWARD], ["--protocol", "dlt645"], ["--hex", "00", "--stream", "-"]])
+def test_decode_needs_one_source_and_hex_its_protocol(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    assert main(["meter", "decode", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert "--stream" in said or "--protocol" in said

@@ -63,10 +63,17 @@ def _bytes(option: str, text: str) -> bytes:
 @app.command()
 def decode(
     *,
-    protocol: Annotated[Protocol, typer.Option(help="How the meter speaks.")],
+    protocol: Annotated[
+        Protocol | None, typer.Option(help="How the meter speaks; with --stream all of them unless given.")
+    ] = None,
     hex_: Annotated[
-        str, typer.Option("--hex", help="Captured bytes, '68 AA ...'; noise around frames is allowed; - reads stdin.")
-    ],
+        str | None,
+        typer.Option("--hex", help="Captured bytes, '68 AA ...'; noise around frames is allowed; - reads stdin."),
+    ] = None,
+    stream: Annotated[
+        str | None,
+        typer.Option(help="File with all that a line carried, as bytes or as hex digits; - reads stdin."),
+    ] = None,
     profile: Annotated[
         str | None, typer.Option(help="Profile name or profile.json: adds catalogue names and steps (meter side).")
     ] = None,
@@ -74,19 +81,43 @@ def decode(
         str | None, typer.Option(help="Modbus: the request that the reply answers; it names the registers.")
     ] = None,
 ) -> None:
-    """Explain captured frames as JSON: an object for one frame, a list for several."""
+    """Explain captured frames as JSON: an object for one frame, a list for several.
+
+    With --stream: a line of JSON for each frame and each stretch of skipped bytes, in their order, and a summary.
+    """
+    if (hex_ is None) == (stream is None):
+        raise typer.BadParameter("one of --hex and --stream is needed")
     known = _load(profile) if profile is not None else None
-    if known is not None and known.protocol.removesuffix(DLT645_1997.removeprefix("dlt645")) != protocol.value:
+    spoken = known.protocol.removesuffix(DLT645_1997.removeprefix("dlt645")) if known is not None else ""
+    if known is not None and protocol is not None and spoken != protocol.value:
         raise ProfileError("--profile", [f"{known.name} is a {known.protocol} profile, not {protocol.value}"])
+    if stream is not None:
+        if request is not None:
+            raise FrameError("--request", "belongs to --hex; in a stream the requests stand in front of their answers")
+        _decode_stream(stream, tuple(inspect.PROTOCOLS) if protocol is None else (protocol.value,), known)
+        return
+    if protocol is None:
+        raise typer.BadParameter("--hex needs --protocol")
     if request is not None and protocol is not Protocol.MODBUS:
         raise FrameError("--request", "belongs to --protocol modbus; other replies name their data themselves")
     # Four characters a byte are enough for any way to write one; what is no text becomes a character to complain about.
-    text = sys.stdin.buffer.read(5 * inspect.MAX_BYTES).decode("ascii", "replace") if hex_ == "-" else hex_
+    text = sys.stdin.buffer.read(5 * inspect.MAX_BYTES).decode("ascii", "replace") if hex_ == "-" else hex_ or ""
     data = _bytes("--hex", text)
     asked = _bytes("--request", request) if request is not None else None
     reports = inspect.decode(protocol.value, data, known, asked)
     shown: Any = reports[0] if len(reports) == 1 else reports
     typer.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+
+
+def _decode_stream(name: str, protocols: tuple[str, ...], profile: Profile | None) -> None:
+    """Print what a capture holds, line by line, while it is read."""
+    from shutan_gateway.serial import capture  # noqa: PLC0415 - for this option only
+
+    try:
+        for report in capture.reports(name, protocols, profile):
+            typer.echo(json.dumps(report, ensure_ascii=False))
+    except OSError as error:
+        raise TellPerson(f"--stream {name}: {error.strerror}") from None
 
 
 @app.command("list")
