@@ -58,6 +58,7 @@ HELP: dict[str, str] = {
     "shutan_store_up": "1 while the store takes rows",
     "shutan_store_requests_total": "write calls to the store",
     "shutan_store_rows_total": "rows accepted by the store, repeats included",
+    "shutan_store_omitted_values_total": "values that a mirror cannot hold (strings, integers above 2^53)",
     "shutan_store_dead_rows_total": "rows that the store refused for good",
     "shutan_store_dead_letters_dropped_total": "dead letters not kept because their file is full",
     "shutan_store_oldest_pending_seconds": "age of the oldest record that waits for the store",
