@@ -15,8 +15,8 @@ from shutan_gateway.payload.decoder import Decoder, Shapes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shutan_gateway.payload.decode import Group
     from shutan_gateway.payload.definition import Definition
+    from shutan_gateway.payload.recent import Samples
     from shutan_gateway.payload.shape import Layout
     from shutan_gateway.registry.state import State
     from shutan_gateway.spool.log import SpoolRecord
@@ -66,7 +66,7 @@ class RowReader:
         self._shapes = shapes or Shapes()
         self._decoder = Decoder(self._shapes)
         self._schemas: dict[int, tuple[str, str, str, Definition, list[Layout]]] = {}
-        self._boots: dict[int, int | None] = {0: None}
+        self._places: dict[tuple[int, int], tuple[str, str, str, int | None]] = {}
 
     def rows(self, record: SpoolRecord) -> list[Row]:
         """All rows of one spool record, in payload order.
@@ -77,22 +77,35 @@ class RowReader:
         schema = self._schemas.get(record.schema_id) or self._load_schema(record.schema_id)
         return self.rows_of(record, self._decoder.decode(schema[3], record.raw, record.received_ms, schema[4]).groups)
 
-    def rows_of(self, record: SpoolRecord, groups: list[Group]) -> list[Row]:
-        """All rows of a record whose samples are known already. Raises Refusal as `rows` does."""
-        _, schema_id, session_id, number, received_ms, sub_ns, _ = record
-        schema = self._schemas.get(schema_id)
-        if schema is None:
-            schema = self._load_schema(schema_id)
-        site, node, device = schema[:3]
-        boot = self._boots[session_id] if session_id in self._boots else self._load_boot(session_id)
+    def rows_of(self, record: SpoolRecord, samples: Samples) -> list[Row]:
+        """All rows of a record whose samples, or the lanes that read them, are known. Raises Refusal as `rows` does."""
+        _, schema_id, session_id, number, received_ms, sub_ns, raw = record
+        place = self._places.get((schema_id, session_id))
+        if place is None:
+            place = self._load_place(schema_id, session_id)
+        site, node, device, boot = place
+        groups = samples if isinstance(samples, list) else samples.groups(raw)
         number = number or None
-        rows: list[Row] = []
-        for family, t_ms, metrics, values, qualities in groups:
-            t_ns = t_ms * 1_000_000 + sub_ns
-            # The same named tuple as from its class, without the function that the class goes through.
-            fields = (family, site, node, device, t_ns, number, boot, received_ms, metrics, values, qualities)
-            rows.append(_tuple(Row, fields))
-        return rows
+        # The same named tuple as from its class, without the function that the class goes through.
+        return [
+            _tuple(
+                Row,
+                (
+                    family,
+                    site,
+                    node,
+                    device,
+                    t_ms * 1_000_000 + sub_ns,
+                    number,
+                    boot,
+                    received_ms,
+                    metrics,
+                    values,
+                    qualities,
+                ),
+            )
+            for family, t_ms, metrics, values, qualities in groups
+        ]
 
     @property
     def decoded(self) -> int:
@@ -112,9 +125,11 @@ class RowReader:
         found = self._schemas[schema_id] = (row.site, row.node, row.device, definition, [])
         return found
 
-    def _load_boot(self, session_id: int) -> int | None:
-        row = self._state.session(session_id)
-        if len(self._boots) >= _REMEMBERED:
-            self._boots = {0: None}
-        boot = self._boots[session_id] = None if row is None else row.boot_id
-        return boot
+    def _load_place(self, schema_id: int, session_id: int) -> tuple[str, str, str, int | None]:
+        """Site, node, device and boot id of a birth's records in a session."""
+        site, node, device = (self._schemas.get(schema_id) or self._load_schema(schema_id))[:3]
+        session = self._state.session(session_id) if session_id else None
+        if len(self._places) >= _REMEMBERED:
+            self._places.clear()
+        place = self._places[schema_id, session_id] = (site, node, device, None if session is None else session.boot_id)
+        return place

@@ -2,6 +2,7 @@
 
 import pytest
 
+from shutan_gateway.payload.decode import Group
 from shutan_gateway.payload.recent import Recent
 from shutan_gateway.spool.log import DATA, Position, SpoolRecord
 
@@ -23,7 +24,18 @@ def test_memory_is_bounded_however_small_the_payloads_are(size: int) -> None:
     starts = fill(recent, 1000, size)
     held = [start for start in starts if recent.after(start, 10**9) is not None]
     assert held == starts[-len(held) :], "the newest stay"
-    assert 100_000 / (size + 1000) < len(held) < 100_000 / (size + 500)
+    assert 100_000 / (size + 600) < len(held) < 100_000 / (size + 250)
+
+
+def test_decoded_samples_count_by_their_values() -> None:
+    recent = Recent(most_bytes=100_000)
+    recent.passed("store", 0)
+    wide = [Group("energy", 1, tuple(map(str, range(50))), tuple(map(float, range(50))), ())]
+    for number in range(1000):
+        record = SpoolRecord(DATA, 1, 1, number, 0, 0, b"")
+        recent.put(number, Position(1, 64 * (number + 1), number + 1), [record], [wide], 0.0)
+    held = [number for number in range(1000) if recent.after(Position(1, 64 * number, number), 10**9) is not None]
+    assert 100_000 / 5000 < len(held) < 100_000 / 2500
 
 
 def test_what_every_delivery_has_passed_is_given_up() -> None:

@@ -42,7 +42,7 @@ def learned(raw: bytes) -> Layout | None:
 
 
 def read(lanes: Lanes, raw: bytes) -> object:
-    return lanes.read(raw, int.from_bytes(raw, "little"))
+    return lanes.read(raw)
 
 
 def edges(name: str) -> st.SearchStrategy[float]:
@@ -82,7 +82,7 @@ def test_lanes_agree_with_the_general_path(data: st.DataObject) -> None:
     for _ in range(8):
         samples = [(name, data.draw(edges(name)) if data.draw(st.booleans()) else value) for name, value in usual]
         raw = payload(samples, data.draw(st.sampled_from([T, T + 1, T + 10**9, 4_000_000_000])), record, seq)
-        found = layout.lanes.read(raw, int.from_bytes(raw, "little")) if len(raw) == layout.size else None
+        found = layout.lanes.read(raw) if len(raw) == layout.size else None
         if found is not None:
             assert repr(found) == repr(decode(DEFINITION, raw, NOW))
 
@@ -101,7 +101,7 @@ def test_good_values_of_all_kinds_are_read(record: int | None) -> None:
         again = payload(
             [(name, value * 0.5 if isinstance(value, float) else value) for name, value in samples], T + 9, record, seq
         )
-        decoded = layout.lanes.read(again, int.from_bytes(again, "little"))
+        decoded = layout.lanes.read(again)
         assert decoded == decode(DEFINITION, again, NOW)
         assert decoded is not None
         for group in decoded.groups:
@@ -129,3 +129,36 @@ def test_a_sensor_out_of_range_for_good_is_still_decoded_by_its_shape() -> None:
         raw = payload([("power_factor", power), ("frequency_hz", 50.0)], T + number, None, 5)
         assert decoder.decode(DEFINITION, raw, NOW, recent) == decode(DEFINITION, raw, NOW)
     assert decoder.hits > 50
+
+
+def test_the_content_of_a_payload_is_that_of_its_values() -> None:
+    """Whatever its record and sequence numbers; also when the layout has to be learned for the question."""
+    samples: list[Sample] = [(m.name, 5_000) for m in COUNTERS[:3]] + [
+        (m.name, 0.5) for m in GAUGES if m.low <= 0.5 <= m.high
+    ]
+    raw = payload(samples, T, 700, 77)
+    layout = learned(raw)
+    assert layout is not None
+    assert layout.lanes is not None
+    first = layout.lanes.check(raw)
+    again = layout.lanes.check(payload(samples, T, 701, 5))
+    assert first is not None
+    assert again is not None
+    assert (first.record, again.record, first.seq, again.seq) == (700, 701, 77, 5)
+    assert first.content == again.content == Decoder(Shapes()).content(DEFINITION, raw)
+    for place, (name, value) in enumerate(samples):
+        other = [*samples[:place], (name, value + (1 if isinstance(value, int) else 0.125)), *samples[place + 1 :]]
+        changed = layout.lanes.check(payload(other, T, 700, 77))
+        assert changed is None or changed.content != first.content, name
+        assert changed is not None or not isinstance(value, int)
+
+
+def test_meters_that_differ_in_their_counters_share_the_reading_of_their_floats() -> None:
+    gauges: list[Sample] = [(m.name, 0.5) for m in GAUGES if m.low <= 0.5 <= m.high]
+    one, other = (learned(payload([(COUNTERS[0].name, n), *gauges], T, 5, 7)) for n in (10, 70_000))
+    assert one is not None
+    assert other is not None
+    assert one.lanes is not None
+    assert other.lanes is not None
+    assert one.size != other.size
+    assert one.lanes.block is other.lanes.block

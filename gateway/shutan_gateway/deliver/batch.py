@@ -11,7 +11,7 @@ from shutan_gateway.errors import Refusal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shutan_gateway.payload.decode import Group
+    from shutan_gateway.payload.recent import Samples
     from shutan_gateway.rows import Row
     from shutan_gateway.spool.log import SpoolRecord
 
@@ -25,7 +25,7 @@ class Reader(Protocol):
         """All rows of a record. Raises Refusal when there never will be any."""
         ...
 
-    def rows_of(self, record: SpoolRecord, groups: list[Group]) -> list[Row]:
+    def rows_of(self, record: SpoolRecord, samples: Samples) -> list[Row]:
         """The same of a record whose samples are known."""
         ...
 
@@ -36,7 +36,7 @@ class Batch:
     __slots__ = ("_starts", "dead", "letters", "rows")
 
     def __init__(
-        self, records: Sequence[SpoolRecord], reader: Reader, samples: Sequence[list[Group]] | None = None
+        self, records: Sequence[SpoolRecord], reader: Reader, samples: Sequence[Samples] | None = None
     ) -> None:
         """samples: those of each record, where they are known."""
         self.rows: list[Row] = []

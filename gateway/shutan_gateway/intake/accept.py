@@ -129,7 +129,7 @@ class Acceptor:
             self.batch.reject("record_window")
             self._keep(arrival, "record_window", f"record {number} is beyond what the node may have waiting")
             return
-        verdict = self.windows.of(arrival.node.site, arrival.node.name, arrival.name).judge(decoded.groups)
+        verdict = self._judge(arrival, decoded)
         if decoded.gap is None:
             self._add(DATA, number, arrival, decoded, verdict)
         else:
@@ -142,11 +142,16 @@ class Acceptor:
 
     def _plain(self, kind: int, arrival: Arrival, decoded: Decoded) -> None:
         """Without record numbers only an exact repeat inside the window can be told from new data."""
-        verdict = self.windows.of(arrival.node.site, arrival.node.name, arrival.name).judge(decoded.groups)
+        verdict = self._judge(arrival, decoded)
         if verdict.repeat:
             self.batch.duplicate()
         else:
             self._add(kind, 0, arrival, decoded, verdict)
+
+    def _judge(self, arrival: Arrival, decoded: Decoded) -> Verdict:
+        node, name, device, raw, _ = arrival
+        window = self.windows.of(node.site, node.name, name)
+        return window.judge(decoded.groups, lambda: self.decoder.content(device.definition, raw))
 
     def _add(self, kind: int, number: int, arrival: Arrival, decoded: Decoded, verdict: Verdict) -> None:
         node, _, device, raw, received_ms = arrival

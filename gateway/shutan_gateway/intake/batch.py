@@ -8,6 +8,7 @@ from shutan_gateway.counters import Key
 
 if TYPE_CHECKING:
     from shutan_gateway.payload.decode import Group
+    from shutan_gateway.payload.recent import Samples
     from shutan_gateway.spool.log import SpoolRecord
 
 __all__ = ["Batch"]
@@ -23,7 +24,7 @@ class Batch:
 
     def __init__(self) -> None:
         self.records: list[SpoolRecord] = []
-        self.samples: list[list[Group]] = []  # of each record, for deliveries that keep up
+        self.samples: list[Samples] = []  # of each record, for deliveries that keep up
         self.received = 0
         self.duplicates = 0
         self.values = 0

@@ -46,7 +46,7 @@ class Express:
             self._routes.clear()
         self._routes[topic] = _Route(node, device, self._acceptor.windows.of(node.site, node.name, device))
 
-    def take(  # noqa: C901, PLR0912 - the hot loop: a call per message would cost as much as its work
+    def take(  # noqa: C901 - the hot loop: a call per message would cost as much as its work
         self, messages: Sequence[tuple[str, bytes]], start: int, received_ms: int, now_s: float
     ) -> int:
         """Take messages from `start` on; returns the index of the first for the general way, or their count."""
@@ -54,8 +54,8 @@ class Express:
         if self._cleared != acceptor.windows.cleared:  # routes hold windows that are forgotten
             self._cleared = acceptor.windows.cleared
             self._routes.clear()
-        routes, due, read = self._routes, acceptor.due, acceptor.decoder.read
-        add_record, add_groups = acceptor.batch.records.append, acceptor.batch.samples.append
+        routes, due, check = self._routes, acceptor.due, acceptor.decoder.check
+        add_record, add_samples = acceptor.batch.records.append, acceptor.batch.samples.append
         values = 0
         for at in range(start, len(messages)):
             topic, raw = messages[at]
@@ -66,17 +66,17 @@ class Express:
             device = node.devices.get(name)
             if device is None or not node.online:
                 break
-            decoded = read(raw, device.recent)
-            if decoded is None:
+            found = check(raw, device.recent)
+            if found is None:
                 break
-            seq, number, groups = decoded[:3]
+            lanes, (seq, number, t_ms, content) = found
             number = number or 0
             stream = node.stream if number else None
             if stream is None:
                 number = 0
             elif not stream.mark.is_next(number):
                 break
-            if not window.goes_on(groups):
+            if not window.goes_on(t_ms, lanes.names, content):
                 break
             if stream is not None:
                 stream.mark.upto = number
@@ -86,10 +86,9 @@ class Express:
             device.heard_ms = received_ms
             # The same named tuple as from its class, without the function that the class goes through.
             add_record(_tuple(SpoolRecord, (DATA, device.schema_id, node.session_id, number, received_ms, 0, raw)))
-            add_groups(groups)
-            for group in groups:
-                values += len(group[3])
-                device.sample_ms = group[1]
+            add_samples(lanes)
+            values += lanes.count
+            device.sample_ms = t_ms
             sequence = node.sequence
             if seq is not None and seq == sequence.expected:
                 sequence.expected = (seq + 1) & 255

@@ -33,8 +33,8 @@ __all__ = ["Intake", "Parts", "Publisher"]
 
 log = logging.getLogger("shutan.intake")
 
-_DRAIN_MESSAGES = 5_000
-_DRAIN_BYTES = 4_000_000
+_DRAIN_MESSAGES = 1_000
+_DRAIN_BYTES = 1_000_000
 _DRAIN_OFFERS = 1_000
 _IDLE_S = 0.1  # longest sleep: resolution of the timers
 _RETRY_S = 0.5  # between attempts while the disk refuses: space that returns is used at once

@@ -2,7 +2,7 @@
 
 A clock that stepped back makes a node measure the same milliseconds twice. The series key is (device, metric, time), so
 the later record gets digits below the millisecond, decided once at intake and stored with the record. The window holds
-the newest `size` times of one device and some older ones, in 24 bytes each.
+the newest `size` times of one device and some older ones, in 16 bytes each.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from shutan_gateway.payload.decode import Group
 
@@ -20,6 +20,9 @@ __all__ = ["Verdict", "Window", "Windows"]
 
 SUB_NS_MAX = 999_999
 _NAMES_KNOWN = 10_000
+_NAMES_BITS = 20  # of a key below its time: the number of a set of names
+_NAMES_MASK = (1 << _NAMES_BITS) - 1
+_ANY_NAMES = 0  # number of sets beyond those that have one; it may be any of them
 
 
 class Verdict(NamedTuple):
@@ -35,7 +38,7 @@ class _Names:
 
     def __init__(self) -> None:
         self._numbers: dict[tuple[str, ...], int] = {}
-        self._sets: list[frozenset[str]] = []
+        self._sets: list[frozenset[str]] = [frozenset()]
         # By identity, since a tuple works out its hash each time; the tuple itself is kept, so its id stays taken.
         self.known: dict[int, tuple[tuple[str, ...], int]] = {}
 
@@ -46,6 +49,8 @@ class _Names:
     def _learn(self, names: tuple[str, ...]) -> int:
         found = self._numbers.get(names)
         if found is None:
+            if len(self._sets) > _NAMES_MASK:
+                return _ANY_NAMES
             found = self._numbers[names] = len(self._sets)
             self._sets.append(frozenset(names))
         if len(self.known) >= _NAMES_KNOWN:
@@ -54,94 +59,101 @@ class _Names:
         return found
 
     def overlap(self, one: int, other: int) -> bool:
-        return one == other or not self._sets[one].isdisjoint(self._sets[other])
+        return one == other or _ANY_NAMES in {one, other} or not self._sets[one].isdisjoint(self._sets[other])
 
 
 _NAMES = _Names()
 
 
+def _unknown() -> int | None:
+    return None
+
+
 class Window:
     """Recent sample times of one device."""
 
-    __slots__ = ("_digits", "_hashes", "_most", "_names", "_size", "_times")
+    __slots__ = ("_digits", "_hashes", "_keys", "_most", "_newest", "_size")
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._most = size + size // 16
-        self._times = array("q")  # ascending
-        self._digits = array("I")
-        self._names = array("I")
-        self._hashes = array("q")
+        self._newest = -1
+        self._keys = array("q")  # ascending: time and number of the names
+        self._hashes = array("q")  # of the values
+        self._digits: dict[tuple[int, int], int] = {}  # of (key, hash), where they are not 0
 
-    def goes_on(self, groups: Sequence[Group]) -> bool:
-        """The normal case: every time is later than all known ones, so nothing is repeated and nothing conflicts.
+    def goes_on(self, t_ms: int, names: Sequence[tuple[str, ...]], content: int) -> bool:
+        """The normal case: the time is later than all known ones, so nothing is repeated and nothing conflicts.
 
+        names: those of each group of samples; content: a hash of all values (`shape_lanes.Checked`).
         True: the window remembers the samples; False: nothing was done, `judge` must decide.
         """
-        times = self._times
-        if times:
-            newest = times[-1]
-            for group in groups:
-                if group[1] <= newest:
-                    return False
-        if len(groups) > 1:
-            groups = sorted(groups, key=_time_of)
+        if t_ms <= self._newest:
+            return False
+        self._newest = t_ms
         known = _NAMES.known
-        for family, t_ms, names, values, qualities in groups:
-            found = known.get(id(names))
-            times.append(t_ms)
-            self._digits.append(0)
-            self._names.append(found[1] if found else _NAMES.number(names))
-            self._hashes.append(hash((family, values, qualities)))
-        if len(times) > self._most:
+        for some in names:
+            found = known.get(id(some))
+            self._keys.append(t_ms << _NAMES_BITS | (found[1] if found else _NAMES.number(some)))
+            self._hashes.append(content)
+        if len(names) > 1:
+            self._keys[-len(names) :] = array("q", sorted(self._keys[-len(names) :]))
+        if len(self._keys) > self._most:
             self._trim()
         return True
 
-    def judge(self, groups: Sequence[Group]) -> Verdict:
-        """Digits for a record with these samples; the window remembers them."""
-        if groups and self.goes_on(groups):
-            return Verdict(0, repeat=False, conflict=False)
+    def judge(self, groups: Sequence[Group], content: Callable[[], int | None] = _unknown) -> Verdict:
+        """Digits for a record with these samples; the window remembers them.
+
+        content: what `goes_on` would be told of them, asked for only when a time is known already.
+        """
         items = [
-            (t_ms, _NAMES.number(metrics), hash((family, values, qualities)))
+            (t_ms << _NAMES_BITS | _NAMES.number(metrics), hash((family, values, qualities)))
             for family, t_ms, metrics, values, qualities in groups
         ]
-        known = [self._find(*item) for item in items]
+        known = [self._find(key, (full,)) for key, full in items]
+        if any(digit is None and after for digit, after in known):
+            short = content()  # of them, if the first came the short way
+            known = [self._find(key, (full, short)) for key, full in items]
         if items and all(digit is not None for digit, _ in known):
             return Verdict(max(digit or 0 for digit, _ in known), repeat=True, conflict=False)
         sub_ns = min(max((after for _, after in known), default=0), SUB_NS_MAX)
         for item in items:
-            self._insert(bisect_right(self._times, item[0]), *item, sub_ns)
+            self._insert(*item, sub_ns)
         return Verdict(sub_ns, repeat=False, conflict=sub_ns > 0)
 
-    def _find(self, t_ms: int, names: int, content: int) -> tuple[int | None, int]:
+    def _find(self, key: int, contents: tuple[int | None, ...]) -> tuple[int | None, int]:
         """(digits of an equal entry or None, first free digits at that time for these names)."""
-        index = bisect_left(self._times, t_ms)
+        time = key >> _NAMES_BITS
+        index = bisect_left(self._keys, time << _NAMES_BITS)
         free = 0
-        while index < len(self._times) and self._times[index] == t_ms:
-            if self._names[index] == names and self._hashes[index] == content:
-                return self._digits[index], 0
-            if _NAMES.overlap(self._names[index], names):
-                free = max(free, self._digits[index] + 1)
+        while index < len(self._keys) and self._keys[index] >> _NAMES_BITS == time:
+            known, content = self._keys[index], self._hashes[index]
+            digits = self._digits.get((known, content), 0) if self._digits else 0
+            if known == key and content in contents:
+                return digits, 0
+            if _NAMES.overlap(known & _NAMES_MASK, key & _NAMES_MASK):
+                free = max(free, digits + 1)
             index += 1
         return None, free
 
-    def _insert(self, index: int, t_ms: int, names: int, content: int, digits: int) -> None:
-        self._times.insert(index, t_ms)
-        self._digits.insert(index, digits)
-        self._names.insert(index, names)
+    def _insert(self, key: int, content: int, digits: int) -> None:
+        index = bisect_right(self._keys, key)
+        self._keys.insert(index, key)
         self._hashes.insert(index, content)
-        if len(self._times) > self._most:
+        self._newest = max(self._newest, key >> _NAMES_BITS)
+        if digits:
+            self._digits[key, content] = digits
+        if len(self._keys) > self._most:
             self._trim()
 
     def _trim(self) -> None:
         """Forget the oldest, some at once: moving what stays costs more than forgetting one."""
-        surplus = len(self._times) - self._size
-        for column in (self._times, self._digits, self._names, self._hashes):
-            del column[:surplus]
-
-
-def _time_of(group: Group) -> int:
-    return group[1]
+        surplus = len(self._keys) - self._size
+        if self._digits:
+            for entry in zip(self._keys[:surplus], self._hashes[:surplus], strict=True):
+                self._digits.pop(entry, None)
+        del self._keys[:surplus], self._hashes[:surplus]
 
 
 class Windows:

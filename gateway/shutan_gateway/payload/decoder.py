@@ -18,6 +18,7 @@ from shutan_gateway.payload.shape_learn import learn
 
 if TYPE_CHECKING:
     from shutan_gateway.payload.shape import Layout
+    from shutan_gateway.payload.shape_lanes import Checked, Lanes
     from shutan_wire.model import Payload
 
 __all__ = ["Decoder", "Shapes"]
@@ -126,23 +127,37 @@ class Decoder:
         self.misses = 0
 
     @staticmethod
-    def read(raw: bytes, recent: list[Layout]) -> Decoded | None:
-        """Explain a payload by the lanes of a recent layout, None when none answers. Not counted in `hits`."""
-        number, size = int.from_bytes(raw, "little"), len(raw)
+    def check(raw: bytes, recent: list[Layout]) -> tuple[Lanes, Checked] | None:
+        """The lanes of a recent layout that accept a payload, and what they say; None when none does."""
+        size = len(raw)
         for layout in recent:
-            if layout.size == size and layout.lanes is not None:
-                decoded = layout.lanes.read(raw, number)
-                if decoded is not None:
-                    layout.used = True
-                    return decoded
+            if layout.size == size:
+                lanes = layout.lanes
+                if lanes is not None:
+                    checked = lanes.check(raw)
+                    if checked is not None:
+                        if not layout.used:  # a write would take a line of the processor's cache for each message
+                            layout.used = True
+                        return lanes, checked
         return None
+
+    def content(self, definition: Definition, raw: bytes) -> int | None:
+        """What `check` says of the values of a payload, also when its layout has to be learned; None without lanes."""
+        number = int.from_bytes(raw, "little")
+        layout = self._shapes.find(definition, len(raw), number)
+        if layout is None:
+            payload = parse(raw, self._limit)
+            layout = learn(definition, raw, payload, explain(definition, payload, 0))
+        checked = None if layout is None or layout.lanes is None else layout.lanes.check(raw)
+        return None if checked is None else checked.content
 
     def decode(self, definition: Definition, raw: bytes, received_ms: int, recent: list[Layout]) -> Decoded:
         """Explain one data payload; `recent` belongs to its device. Raises Refusal when it is malformed."""
-        decoded = self.read(raw, recent)
-        if decoded is not None:
+        found = self.check(raw, recent)
+        if found is not None:
             self.hits += 1
-            return decoded
+            lanes, (seq, record, _, _) = found
+            return Decoded(seq, record, lanes.groups(raw), None, 0, 0, ())
         number = int.from_bytes(raw, "little")
         layout = next((known for known in recent if known.size == len(raw) and known.matches(number)), None)
         if layout is None:
@@ -151,7 +166,7 @@ class Decoder:
                 recent.insert(0, layout)
                 del recent[_RECENT:]
         if layout is not None:
-            decoded = layout.lanes.read(raw, number) if layout.lanes is not None else None
+            decoded = layout.lanes.read(raw) if layout.lanes is not None else None
             decoded = decoded or layout.decode(raw)
             if decoded is not None:
                 self.hits += 1

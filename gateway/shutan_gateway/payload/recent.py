@@ -1,4 +1,4 @@
-"""Samples of the spool's newest groups in memory: a delivery that keeps up neither reads nor decodes them again.
+"""The spool's newest groups in memory, checked: a delivery that keeps up neither reads nor checks them again.
 
 Bounded by bytes, what a small record takes included, and given up as soon as every delivery is past them. A delivery
 that is behind reads the spool's files until it has caught up.
@@ -8,25 +8,30 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shutan_gateway.payload.decode import Group
+    from shutan_gateway.payload.shape_lanes import Lanes
     from shutan_gateway.spool.log import Position, SpoolRecord
 
-__all__ = ["Recent", "Taken"]
+__all__ = ["Recent", "Samples", "Taken"]
 
-_MOST_BYTES = 5_000_000  # of payloads and records; the samples of wide payloads take about as much again
-_RECORD_BYTES = 600  # what a record and its samples take beside the payload, however small that is
+# Of one record: as they were decoded, or what reads them from its payload.
+Samples: TypeAlias = "list[Group] | Lanes"
+
+_MOST_BYTES = 8_000_000  # of payloads and records
+_RECORD_BYTES = 300  # what a record takes beside the payload, however small that is
+_VALUE_BYTES = 60  # what a decoded value takes
 
 
 class Taken(NamedTuple):
     """Records and the position behind them; if known, their samples and when the first was durable (monotonic s)."""
 
     records: list[SpoolRecord]
-    samples: list[list[Group]] | None
+    samples: list[Samples] | None
     end: Position
     durable_s: float | None
 
@@ -36,11 +41,15 @@ class _Group(NamedTuple):
 
     start: int
     records: Sequence[SpoolRecord]
-    samples: Sequence[list[Group]]
+    samples: Sequence[Samples]
     end: Position
     durable_s: float
     size: int
     held: int
+
+
+def _values(groups: list[Group]) -> int:
+    return sum([len(group.values) for group in groups])
 
 
 class Recent:
@@ -59,12 +68,13 @@ class Recent:
         start: int,
         end: Position,
         records: Sequence[SpoolRecord],
-        samples: Sequence[list[Group]],
+        samples: Sequence[Samples],
         durable_s: float,
     ) -> None:
         """A group that has just become durable; `start` is the ordinal of its first record."""
         size = sum([len(record.raw) for record in records])
-        held = size + _RECORD_BYTES * len(records)
+        decoded = [one for one in samples if isinstance(one, list)]
+        held = size + _RECORD_BYTES * len(records) + _VALUE_BYTES * sum(map(_values, decoded))
         with self._lock:
             if not self._places or held > self._most:
                 return
@@ -81,7 +91,7 @@ class Recent:
         if group is None:
             return None
         records: list[SpoolRecord] = []
-        samples: list[list[Group]] = []
+        samples: list[Samples] = []
         durable_s, end, size = group.durable_s, group.end, 0
         while group is not None and (not size or size + group.size <= max_bytes):
             records += group.records

@@ -129,6 +129,8 @@ class Item(NamedTuple):
 class Layout:
     """One learned layout; `decode` gives what the general path gives, or None when that path must decide."""
 
+    __slots__ = ("_expected", "_parts", "_plans", "_unpack", "_unread", "lanes", "mask", "size", "used")
+
     def __init__(self, raw: bytes, items: Sequence[Item], parts: Parts) -> None:
         """Items in the order of their bytes."""
         mask = bytearray(b"\xff" * len(raw))

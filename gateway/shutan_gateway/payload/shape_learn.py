@@ -56,7 +56,7 @@ def learn(definition: Definition, raw: bytes, payload: Payload, decoded: Decoded
     layout = builder.layout(raw, decoded.faults)
     # The last word: what does not give the general path's own answer is not used.
     lanes = builder.lanes(raw, layout.mask)
-    answer = None if lanes is None else lanes.read(raw, int.from_bytes(raw, "little"))
+    answer = None if lanes is None else lanes.read(raw)
     if answer == decoded or (answer is None and decoded.faults):  # a value out of range is not for the lanes to see
         layout.lanes = lanes
     return layout if layout.decode(raw) == decoded else None
