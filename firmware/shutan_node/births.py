@@ -1,5 +1,6 @@
 """Births, deaths and gap records. Loaded for the message and dropped after it."""
 
+from shutan_node.columns import NO_VALUE
 from shutan_wire import records
 from shutan_wire.quality import BAD, GOOD
 
@@ -76,7 +77,7 @@ def _columns(edge: "Edge", columns: "Columns", hi: int, lo: int) -> None:
     names = columns.names.split(" ")
     for column in range(len(names)):
         image = columns.image if columns.known(column) else None
-        quality = columns.quality[column] if columns.alive else BAD
+        quality = columns.quality[column] & 0x7FFF if columns.alive else BAD
         writer.named(
             names[column],
             base + columns.ids[column],
@@ -85,5 +86,5 @@ def _columns(edge: "Edge", columns: "Columns", hi: int, lo: int) -> None:
             columns.types[column],
             image,
             8 * column,
-            quality if image else GOOD,
+            quality if image or columns.quality[column] & NO_VALUE else GOOD,
         )

@@ -15,6 +15,7 @@ _FLOAT = 9
 _DOUBLE = 10
 _FORMATS = {_FLOAT: "<f", _DOUBLE: "<d"}
 
+NO_VALUE = 0x8000  # beside a quality in `Columns.quality` and in records: there is no value, only this quality
 _KNOWN = 1  # state bits: a value has been read
 _SENT = 2  # a value has been recorded in this boot
 
@@ -81,9 +82,13 @@ class Columns:
         self.quality[column] = quality
         self._state[column] |= _KNOWN
 
+    def poor(self, column: int, quality: int) -> None:
+        """The sensor has no value, for the reason that the quality names."""
+        self.quality[column] = quality | NO_VALUE
+
     def known(self, column: int) -> bool:
-        """Whether a value has been read since boot."""
-        return self._state[column] & _KNOWN != 0
+        """Whether there is a value that was read since boot."""
+        return self._state[column] & _KNOWN != 0 and not self.quality[column] & NO_VALUE
 
     def spoil(self) -> None:
         """Mark every value as no longer current (the instrument is silent)."""

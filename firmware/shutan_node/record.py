@@ -7,7 +7,7 @@
 | 6     | time in ms: low 21 bits in 3 bytes, the rest in 3   | the same                                       |
 | 1     | n = bytes of the bit map                            | 0                                              |
 | n     | bit map of the columns that carry a value           | from, to, start, end: 6 bytes each             |
-| 1+3k  | only with flag 4: k, then k times column, quality u16 |                                              |
+| 1+3k  | only with flag 4: k, then k times column, quality u16 (its top bit: no value, the bytes mean nothing) |   |
 | rest  | values in column order: Float 4 bytes, Double 8, all others a length and that many bytes |           |
 
 Numbers are little-endian. Uptime is stamped over with the epoch (`stamp`) as soon as the clock is set.
@@ -15,6 +15,7 @@ Numbers are little-endian. Uptime is stamped over with the epoch (`stamp`) as so
 
 from struct import pack_into, unpack_from  # pyright: ignore[reportUnknownVariableType] - its stub names `array` without a type
 
+from shutan_node.columns import NO_VALUE
 from shutan_wire.quality import GOOD
 
 TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
@@ -122,7 +123,8 @@ def emit(body: "bytearray | memoryview", columns: "Columns", writer: "Writer", h
             _image[at] = body[pos + at] if at < size else 0
         pos += size
         quality = _quality(body, poor, column) if poor else GOOD
-        writer.metric(base + columns.ids[column], hi, lo, datatype, _image, 0, historical, quality)
+        image = None if quality & NO_VALUE else _image
+        writer.metric(base + columns.ids[column], hi, lo, datatype, image, 0, historical, quality & 0x7FFF)
 
 
 def _quality(body: "bytearray | memoryview", poor: int, column: int) -> int:

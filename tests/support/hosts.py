@@ -12,7 +12,7 @@ from typing import Self
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from shutan_wire import records
+from shutan_wire import quality, records
 from shutan_wire.datatypes import UINT64, resolve
 from shutan_wire.decode import decode_payload
 from shutan_wire.encode import encode_payload
@@ -44,6 +44,7 @@ class NodeView:
         self.gaps: list[tuple[int, int, bool]] = []
         self.faults: list[str] = []
         self.unsaved: list[int] = []
+        self.poor: set[tuple[str, str, int]] = set()  # device, metric, quality of DATA that was not good
         self.bdseq: list[int] = []
         self.order: list[int] = []
         self.blind = False  # the host was away: what it knew of the session is void until the next NBIRTH
@@ -135,7 +136,9 @@ class NodeView:
             if owner != device:
                 self.faults.append(f"{kind} {device}: alias {metric.alias} belongs to {owner!r}")
                 return
-            value = resolve(datatype, metric.value)
+            value = None if metric.is_null else resolve(datatype, metric.value)
+            if metric.properties and quality.PROPERTY in metric.properties:
+                self.poor.add((device, name, int(str(metric.properties[quality.PROPERTY][1]))))
             if name == records.RECORD:
                 number = int(str(value))
             elif name.startswith("Store/Gap"):

@@ -155,12 +155,15 @@ def test_other_values_must_fit_their_field():
 
 
 def test_quality_names():
-    assert [quality.name_of(code) for code in (quality.GOOD, quality.BAD, quality.STALE, 64)] == [
+    assert [quality.name_of(code) for code in (quality.GOOD, quality.BAD, quality.STALE, 65)] == [
         "good",
         "bad",
         "stale",
-        "quality 64",
+        "quality 65",
     ]
+    finer = (quality.SENSOR_FAULT, quality.UNCERTAIN, quality.WARMING_UP, quality.RANGE)
+    assert finer == (16, 64, 80, 84)  # on the wire and in stores: for ever
+    assert [quality.name_of(code) for code in finer] == ["sensor fault", "uncertain", "warming up", "range"]
 
 
 def test_epoch_halves():
