@@ -53,20 +53,28 @@ _STORE = {
     "foreign_after_s": "int 10 86400 =600",
 }
 _WIFI = {"ssid": "text", "password": "text"}
-_BUS = {
-    "id": "id",
-    "uart": "int 0 15 =1",
-    "baud": "int 300 1000000 =9600",
-    "format": 'format ="8N1"',
-    "tx": "int? 0 48 =null",
-    "rx": "int? 0 48 =null",
-    "de": "int? 0 48 =null",
+_BUS = {"id": "id", "kind": 'kind ="serial"'}
+_BUSES = {
+    "serial": {
+        "uart": "int 0 15 =1",
+        "baud": "int 300 1000000 =9600",
+        "format": 'format ="8N1"',
+        "tx": "int? 0 48 =null",
+        "rx": "int? 0 48 =null",
+        "de": "int? 0 48 =null",
+    },
+    "i2c": {"i2c": "int 0 1 =0", "scl": "int 0 48", "sda": "int 0 48", "hz": "int 10000 400000 =50000"},
+    "spi": {"spi": "int 1 2 =1", "sck": "int 0 48", "mosi": "int 0 48", "miso": "int 0 48"},
+    "onewire": {"pin": "int 0 48"},
+    "inputs": {},
 }
 _DEVICE = {
     "device": "id",
     "bus": "text",
-    "profile": "id",
-    "address": "address",
+    "profile": "id? =null",
+    "driver": "id? =null",
+    "address": "address? =null",
+    "options": "object ={}",
     "ct": "ratio =[1, 1]",
     "pt": "ratio =[1, 1]",
     "interval_s": "int 1 3600 =10",
@@ -81,6 +89,7 @@ _WANTED = {
     "list": "a list",
     "number": "a number from 0",
     "format": "8N1, 8N2, 8E1, 8E2, 8O1 or 8O2",
+    "kind": "serial, i2c, spi, onewire or inputs",
     "address": "text or a number",
     "ratio": "[primary, secondary], 1 to 1000000 each",
 }
@@ -115,6 +124,8 @@ def _fits(kind: str, value: "Json") -> bool:
         good = isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
     elif kind == "format":
         good = value in ("8N1", "8N2", "8E1", "8E2", "8O1", "8O2")
+    elif kind == "kind":
+        good = isinstance(value, str) and value in _BUSES
     elif kind == "address":
         good = isinstance(value, (str, int)) and not isinstance(value, bool)
     else:
@@ -167,8 +178,26 @@ def _harmless(rule: str) -> "Any":
     return [] if rule == "list" else None
 
 
-def _listed(name: str, rules: "dict[str, str]", found: "list[Json]", mistakes: "list[str]") -> "list[Table]":
-    return [_table("%s[%d]." % (name, index), rules, found[index], mistakes) for index in range(len(found))]
+def _bus_rules(bus: "Json") -> "dict[str, str]":
+    """Rules of a bus of its kind."""
+    kind = bus.get("kind", "serial") if isinstance(bus, dict) else "serial"
+    rules = dict(_BUS)
+    rules.update(_BUSES.get(kind, {}) if isinstance(kind, str) else {})
+    return rules
+
+
+def _reader(device: "Table", where: str, kind: "str | None", mistakes: "list[str]") -> None:
+    """Check what reads a device: a meter's profile or a sensor's driver."""
+    if device["driver"] is not None:
+        if device["profile"] is not None:
+            mistakes.append(where + "driver: a device has a profile or a driver, not both")
+        return
+    if device["profile"] is None:
+        mistakes.append(where + "profile: missing (or driver)")
+    elif kind not in ("serial", None):
+        mistakes.append(where + "bus: a profile needs a serial bus, found " + kind)
+    if device["address"] is None:
+        mistakes.append(where + "address: missing")
 
 
 def load(text: str) -> "Table":
@@ -182,9 +211,13 @@ def load(text: str) -> "Table":
     for key, rules in (("broker", _BROKER), ("time", _TIME), ("store", _STORE), ("wifi", _WIFI)):
         if config[key] is not None:
             config[key] = _table(key + ".", rules, config[key], mistakes)
-    config["buses"] = _listed("buses", _BUS, config["buses"], mistakes)
-    config["devices"] = _listed("devices", _DEVICE, config["devices"], mistakes)
-    buses = [bus["id"] for bus in config["buses"]]
+    config["buses"] = [
+        _table("buses[%d]." % index, _bus_rules(bus), bus, mistakes) for index, bus in enumerate(config["buses"])
+    ]
+    config["devices"] = [
+        _table("devices[%d]." % index, _DEVICE, device, mistakes) for index, device in enumerate(config["devices"])
+    ]
+    buses = {bus["id"]: bus["kind"] for bus in config["buses"]}
     seen: list[str | None] = []
     for index in range(len(config["devices"])):
         device = config["devices"][index]
@@ -194,7 +227,10 @@ def load(text: str) -> "Table":
             mistakes.append(where + "device: used twice")
         seen.append(name)
         if device["bus"] is not None and device["bus"] not in buses:
-            mistakes.append(where + "bus: one of " + json.dumps(buses) + " wanted, found " + json.dumps(device["bus"]))
+            known = json.dumps(list(buses))
+            mistakes.append(where + "bus: one of " + known + " wanted, found " + json.dumps(device["bus"]))
+        elif device["bus"] is not None:
+            _reader(device, where, buses[device["bus"]], mistakes)
         metrics: Table = device["metrics"] or {}
         for metric, rules in metrics.items():
             metrics[metric] = _table(where + "metrics." + metric + ".", _METRIC, rules, mistakes)

@@ -1,4 +1,4 @@
-"""The board: the only module that imports `machine` and `network`. `esp32` is not needed so far.
+"""The board: with `board` and `edges` (its sensors) the only modules that import `machine`; the only one for `network`.
 
 Process time (sampling, stamps) runs at machine.RATE where a simulated board has one; link timers are real.
 """

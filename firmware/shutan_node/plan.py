@@ -17,11 +17,13 @@ from shutan_node.start import PLAN, read_plan, shape_of, source_crc
 
 TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from shutan_meters.profile import Profile
     from shutan_node import shapes
     from shutan_node.config import Table
+    from shutan_node.drivers.driver import Driver
     from shutan_wire.catalogue import Metric
 
 NODE_METRICS = (
@@ -31,6 +33,13 @@ NODE_METRICS = (
 _METRICS_MAX = 80  # of a device: a body must fit a page even with every value long and poor
 _PROFILE = ("reads", "ids", "in_read", "at", "forms", "flags", "singles")
 _ARRAYS = ("num", "den", "low", "high")
+_LINES = {
+    "serial": ("uart", "baud", "format", "tx", "rx", "de"),
+    "i2c": ("i2c", "scl", "sda", "hz"),
+    "spi": ("spi", "sck", "mosi", "miso"),
+    "onewire": ("pin",),
+    "inputs": (),
+}
 
 
 def make(files: Files) -> "list[str]":
@@ -72,15 +81,23 @@ def _measuring(settings: "Table", files: Files, mistakes: "list[str]") -> "Table
 
     profiles: dict[str, Profile | None] = {}
     slots = [("", bytes([_sure(catalogue.by_name(name)).id for name in NODE_METRICS]))]
-    found: list[tuple[Table, bytearray, Profile]] = []
+    found: list[tuple[Table, bytearray, bytes]] = []
     for index in range(len(settings["devices"])):
         device = settings["devices"][index]
         where = "devices[%d]." % index
+        if device["driver"] is not None:
+            driver = _driver(device, settings["buses"], mistakes, where)
+            if driver is not None:
+                ids = bytes([_sure(catalogue.by_name(name)).id for name in driver.metrics])
+                items = _wanted(device["metrics"], driver.metrics, "driver " + device["driver"], mistakes, where)
+                slots.append((device["device"], bytes([ids[item] for item in items])))
+                found.append((device, items, ids))
+            continue
         profile = _profile(device["profile"], profiles, mistakes, where)
         if profile is not None:
             items = _items(device["metrics"], profile, mistakes, where)
             slots.append((device["device"], bytes([profile.ids[item] for item in items])))
-            found.append((device, items, profile))
+            found.append((device, items, profile.ids))
             try:
                 Device(profile, device["address"], device["ct"], device["pt"])
             except ProfileError as error:
@@ -99,15 +116,34 @@ def _measuring(settings: "Table", files: Files, mistakes: "list[str]") -> "Table
         "buses": [],
     }
     for bus in settings["buses"]:
-        line = [bus[key] for key in ("uart", "baud", "format", "tx", "rx", "de")]
+        line = [bus[key] for key in _LINES[bus["kind"]]]
+        if bus["kind"] != "serial":
+            line = [bus["kind"]] + line  # noqa: RUF005 - MicroPython cannot unpack here
         meters = [
-            _meter(device, items, profile, names, plan["slots"])
-            for device, items, profile in found
+            _meter(device, items, ids, names, plan["slots"])
+            for device, items, ids in found
             if device["bus"] == bus["id"]
         ]
         if meters:
             plan["buses"].append([line, meters])
     return plan
+
+
+def _driver(device: "Table", buses: "list[Table]", mistakes: "list[str]", where: str) -> "Driver | None":
+    """The driver of a device, made for its check and then dropped; None after a mistake."""
+    from shutan_meters.errors import ProfileError
+    from shutan_node import drivers
+
+    address = device["address"] or 0
+    try:
+        driver = drivers.make(device["driver"], device["device"], address, device["options"])
+    except ProfileError as error:
+        mistakes.extend([where + text for text in error.mistakes])
+        return None
+    kinds = [bus["kind"] for bus in buses if bus["id"] == device["bus"]]
+    if driver.BUS not in kinds:
+        mistakes.append(where + "bus: driver " + device["driver"] + " needs a bus of kind " + driver.BUS)
+    return driver
 
 
 def _profile(name: str, profiles: "dict[str, Profile | None]", mistakes: "list[str]", where: str) -> "Profile | None":
@@ -142,16 +178,19 @@ def _items(rules: "Table | None", profile: "Profile", mistakes: "list[str]", whe
     """Items of a profile that are to be read: all of them, or those that the configuration names."""
     from shutan_wire import catalogue
 
+    known = [_sure(catalogue.by_id(number)).name for number in profile.ids]
+    return _wanted(rules, known, "profile " + profile.name, mistakes, where)
+
+
+def _wanted(rules: "Table | None", known: "Sequence[str]", whose: str, mistakes: "list[str]", where: str) -> bytearray:
+    """Places of the metrics that are to be read."""
     items = bytearray()
-    known: list[str] = []
-    for item in range(len(profile)):
-        name = _sure(catalogue.by_id(profile.ids[item])).name
-        known.append(name)
-        if rules is None or name in rules:
+    for item in range(len(known)):
+        if rules is None or known[item] in rules:
             items.append(item)
     for name in rules or ():
         if name not in known:
-            mistakes.append(where + "metrics." + name + ": not in profile " + profile.name)
+            mistakes.append(where + "metrics." + name + ": not in " + whose)
     if len(items) > _METRICS_MAX:
         mistakes.append(where + "metrics: %d, at most %d" % (len(items), _METRICS_MAX))
     return items
@@ -188,9 +227,12 @@ def _slots(old: "list[shapes.SlotRow]", new: "list[tuple[str, bytes]]") -> "list
 
 
 def _meter(
-    device: "Table", items: bytearray, profile: "Profile", names: "list[str]", slots: "list[shapes.SlotRow]"
+    device: "Table", items: bytearray, offered: bytes, names: "list[str]", slots: "list[shapes.SlotRow]"
 ) -> "shapes.MeterRow":
-    """[slot, place of the profile, address, ct, pt, item per column (255 = none), wanted or "", interval, rules]."""
+    """[slot, place of the profile, address, ct, pt, item per column (255 = none), wanted or "", interval, rules].
+
+    offered: catalogue id of each item. Of a driver: its name, and its options instead of ct.
+    """
     from shutan_wire import catalogue
 
     slot = 0
@@ -199,7 +241,7 @@ def _meter(
     places = bytearray()
     rules: list[shapes.RuleRow] = []
     exceptions: Table = device["metrics"] or {}
-    mine = bytes([profile.ids[item] for item in items])
+    mine = bytes([offered[item] for item in items])
     ids = bytes.fromhex(slots[slot][1])
     for column in range(len(ids)):
         place = mine.find(ids[column : column + 1])
@@ -211,13 +253,15 @@ def _meter(
             if deadband < 0 and rule["max_silence_s"]:
                 deadband = 0  # a silence alone means: on every change
             rules.append((column, deadband, rule["max_silence_s"], rule["interval_s"]))
-    wanted = bytearray(len(profile))
+    wanted = bytearray(len(offered))
     for item in items:
         wanted[item] = 1
-    mask = wanted.hex() if len(items) < len(profile) else ""
-    profiled = names.index(device["profile"])
+    mask = wanted.hex() if len(items) < len(offered) else ""
+    interval_ms = device["interval_s"] * 1000
     address, ct, pt = [device[key] for key in ("address", "ct", "pt")]
-    return slot, profiled, address, ct, pt, places.hex(), mask, device["interval_s"] * 1000, rules
+    if device["driver"] is not None:
+        return slot, device["driver"], address or 0, device["options"], pt, places.hex(), mask, interval_ms, rules
+    return slot, names.index(device["profile"]), address, ct, pt, places.hex(), mask, interval_ms, rules
 
 
 def _broker(settings: "Table") -> "shapes.PackedBroker":

@@ -4,22 +4,26 @@ import asyncio
 
 from shutan_meters.errors import MeterError, NoAnswer
 from shutan_node import hal, record
+from shutan_wire.quality import RANGE, SENSOR_FAULT, WARMING_UP
 
 TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from shutan_meters.master import Device
-    from shutan_node import shapes
+    from shutan_node import board, shapes, totals
     from shutan_node.clock import Clock
     from shutan_node.columns import Columns
     from shutan_node.console import Console
     from shutan_node.delivery import Delivery
+    from shutan_node.drivers.driver import Driver
     from shutan_node.store import Store
 
 _LIMIT = 512  # bytes of one answer, noise included
 _DEAD_AFTER = 3  # readings without an answer
 _MAX_BACK_OFF = 32  # intervals
+_TOLD = (SENSOR_FAULT, WARMING_UP, RANGE)  # qualities that are recorded without a value
 
 
 class Bus:
@@ -31,6 +35,7 @@ class Bus:
     def __init__(self, line: "shapes.Line", char_ms: int) -> None:
         self._line = line
         self._char_ms = char_ms
+        self.now_ms = hal.uptime_ms
 
     async def transact(
         self, request: bytes, complete: "Callable[[bytes | bytearray], int]", timeout_ms: int
@@ -58,17 +63,28 @@ class Bus:
             else:
                 await asyncio.sleep_ms(4 * self._char_ms)
 
+    def totals(self, name: str, count: int) -> "totals.Totals":
+        """See shutan_node.totals."""
+        from shutan_node import totals
+
+        return totals.of(name, count)
+
 
 class Instrument:
     """A meter with its columns and its schedule.
 
-    meter: shutan_meters.master.Device; columns: its Columns; items: profile item of each column, 255 = none any more;
-    wanted: mask of profile items to ask for, None = all; interval_ms: between readings, process time;
-    `silent`: readings without an answer since the last one.
+    meter: shutan_meters.master.Device or a driver; columns: its Columns; items: item of each column, 255 = none any
+    more; wanted: mask of items to ask for, None = all; interval_ms: between readings, process
+    time; `silent`: readings without an answer since the last one.
     """
 
     def __init__(
-        self, meter: "Device", columns: "Columns", items: bytes, wanted: "bytes | None", interval_ms: int
+        self,
+        meter: "Device | Driver",
+        columns: "Columns",
+        items: bytes,
+        wanted: "bytes | None",
+        interval_ms: int,
     ) -> None:
         self.meter = meter
         self.columns = columns
@@ -79,7 +95,7 @@ class Instrument:
         self._fresh = bytearray(len(items))
         self.silent = 0
 
-    async def read(self, bus: Bus, clock: "Clock") -> int:
+    async def read(self, bus: "Any", clock: "Clock") -> int:
         """Ask the meter; how many columns are due for a record. MeterError when it gave no usable answer."""
         meter = self.meter
         columns = self.columns
@@ -104,6 +120,9 @@ class Instrument:
             if value is not None:
                 columns.set(column, value, meter.qualities[item])
                 meter.values[item] = None  # a boxed number less to keep
+            elif item != 255 and meter.qualities[item] in _TOLD:
+                columns.poor(column, meter.qualities[item])
+                self._fresh[column] = 1
         return columns.select(self._fresh, uptime_s, self.interval_ms // 2000)
 
     def plan(self, clock: "Clock") -> None:
@@ -151,7 +170,7 @@ class Sampler:
     `beat` is the real time of its last step, for the watchdog.
     """
 
-    def __init__(self, bus: Bus, instruments: "list[Instrument]", recorder: Recorder) -> None:
+    def __init__(self, bus: "Bus | board.Bus", instruments: "list[Instrument]", recorder: Recorder) -> None:
         self._bus = bus
         self.instruments = instruments
         self._recorder = recorder

@@ -2,13 +2,17 @@
 #
 # Rows of the plan are JSON arrays, so lists when it is read; here they are tuples, which have a type for every place.
 
-from collections.abc import Callable
-from typing import NotRequired, Protocol, TypeAlias, TypedDict
+from collections.abc import Callable, Mapping
+from typing import Any, NotRequired, Protocol, TypeAlias, TypedDict
 
 from shutan_meters.master import Device
+from shutan_node.drivers.driver import Driver
 
 Body: TypeAlias = bytes | bytearray | memoryview
 Window: TypeAlias = bytearray | memoryview
+
+# of one device in the configuration, see each driver
+DriverOptions: TypeAlias = Mapping[str, Any]
 
 # id, first number, last number, bytes: see journal
 Segment: TypeAlias = list[int]
@@ -19,22 +23,28 @@ LineRow: TypeAlias = tuple[int, int, str, int | None, int | None, int | None]
 # column, deadband, max_silence_s, interval_s
 RuleRow: TypeAlias = tuple[int, float, int, int]
 
-# slot, index of its profile, address, ct, pt, hex of items, hex of wanted, interval_ms, rules
-MeterRow: TypeAlias = tuple[int, int, str | int, list[int], list[int], str, str, int, list[RuleRow]]
+# kind of a bus of sensors and its numbers and pins, see plan
+BoardRow: TypeAlias = list[str | int]
+
+# slot, index of its profile, address, ct, pt, hex of items, hex of wanted, interval_ms, rules;
+# of a driver its name instead of the index and its options instead of ct
+MeterRow: TypeAlias = tuple[
+    int, int | str, str | int, list[int] | DriverOptions, list[int], str, str, int, list[RuleRow]
+]
 
 # name, protocol, baud, line, timeout_ms; hex of reads, ids, in_read, at, forms, flags, singles; num, den, low, high
 ProfileRow: TypeAlias = tuple[
     str, str, int, str, int, str, str, str, str, str, str, str, list[int], list[int], list[float], list[float]
 ]
 
-BusRow: TypeAlias = tuple[LineRow, list[MeterRow]]
+BusRow: TypeAlias = tuple[LineRow | BoardRow, list[MeterRow]]
 
 # device or "" for the node, hex of ids, hex of datatypes, names
 SlotRow: TypeAlias = list[str]
 
-# what start makes of a MeterRow: Device, slot, items, wanted, interval_ms, rules
-Meter: TypeAlias = tuple[Device, int, bytes, bytes | None, int, list[RuleRow]]
-Bus: TypeAlias = tuple[LineRow, list[Meter]]
+# what start makes of a MeterRow: Device or Driver, slot, items, wanted, interval_ms, rules
+Meter: TypeAlias = tuple[Device | Driver, int, bytes, bytes | None, int, list[RuleRow]]
+Bus: TypeAlias = tuple[LineRow | BoardRow, list[Meter]]
 
 class Address(TypedDict):
     host: str
@@ -94,3 +104,7 @@ class Line(Protocol):
     @property
     def read(self) -> Callable[[], bytes | None]: ...
     def write(self, data: bytes, /) -> None: ...
+
+# the RTC's memory: without an argument its bytes, else keep these; see totals
+class Memory(Protocol):
+    def __call__(self, data: bytes = ..., /) -> bytes | None: ...

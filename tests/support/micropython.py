@@ -53,9 +53,15 @@ class Outcome:
 
 @functools.cache
 def _compiled() -> TemporaryDirectory[str]:
-    """The node's packages and the runner, compiled once a session (removed when the session ends)."""
+    """The node's packages, chips for its drivers and the runner, compiled once a session (removed when it ends)."""
     folder = TemporaryDirectory(prefix="shutan-mpy-")
-    build_node.build(Path(folder.name, "lib"))
+    lib = Path(folder.name, "lib")
+    build_node.build(lib)
+    for name in ("simulators/shutan_sim/__init__.py", "tests/support/sensor_bench.py"):
+        inside = Path(name).relative_to(name.split("/")[0])
+        build_node.compile_file(REPO / name, name, lib / inside.with_suffix(".mpy"))
+    for source in sorted((REPO / "simulators/shutan_sim/chips").glob("*.py")):
+        build_node.compile_file(source, source.name, lib / "shutan_sim/chips" / f"{source.stem}.mpy")
     build_node.compile_file(RUNNER, RUNNER.name, Path(folder.name, "run_functions.mpy"))
     return folder
 

@@ -145,6 +145,8 @@ def _built() -> TemporaryDirectory[str]:
     build_node.build(top / "lib")
     for source in HAL.glob("*.py"):
         build_node.compile_file(source, source.name, top / "hal" / f"{source.stem}.mpy")
+    for source in (HAL.parent / "chips").glob("*.py"):
+        build_node.compile_file(source, source.name, top / "hal/shutan_sim/chips" / f"{source.stem}.mpy")
     (top / "rom.img").write_bytes(build_rom.image(top / "lib"))
     return folder
 
@@ -189,6 +191,10 @@ class Node:
     def uart(self, number: int, path: str, rate: int = 1) -> None:
         """Where UART `number` leads, and the speed of process time."""
         self._environment[f"SHUTAN_SIM_UART{number}"] = path
+        self.rate(rate)
+
+    def rate(self, rate: int) -> None:
+        """The speed of process time."""
         self._environment["SHUTAN_SIM_RATE"] = str(rate)
 
     def start(self) -> Self:

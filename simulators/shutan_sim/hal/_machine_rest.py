@@ -53,8 +53,18 @@ def freq(hz: int = 0) -> int:  # noqa: ARG001 - the frequency of a simulated chi
     return 240000000
 
 
+def __getattr__(name: str) -> object:
+    if name in ("I2C", "SPI"):
+        import _buses  # noqa: PLC0415 - loaded by a board that has sensors
+
+        return getattr(_buses, name)
+    raise AttributeError(name)
+
+
 class Pin:
-    """A pin that remembers its level."""
+    """A pin that remembers its level. low: pins that were written, whether they are low; driven: push-pull and high."""
+
+    low: "dict[int, bool]" = {}  # noqa: RUF012 - MicroPython has no ClassVar
 
     IN = 1
     OUT = 3
@@ -73,12 +83,15 @@ class Pin:
         """Set up again."""
         if value is not None:
             self._level = 1 if value else 0
+            self.low[self.number] = not self._level
+        self.driven = mode == self.OUT and self._level == 1
 
     def value(self, level: object = None) -> object:
         """Read the level, or set it."""
         if level is None:
             return self._level
         self._level = 1 if level else 0
+        self.low[self.number] = not self._level
         return None
 
     __call__ = value
