@@ -182,3 +182,13 @@ def _text(data: "bytes | bytearray", form: str) -> str:
 def _minute(data: "bytes | bytearray", at: int) -> str:
     """Five bytes: mm hh DD MM YY on the wire."""
     return "20%02X-%02X-%02X %02X:%02X" % (data[at + 4], data[at + 3], data[at + 2], data[at + 1], data[at])
+
+
+def second(data: "bytes | bytearray") -> str:
+    """Six bytes: ss mm hh DD MM YY on the wire."""
+    return _minute(data, 1) + ":%02X" % data[0]
+
+
+def freeze_time(data: "bytes | bytearray") -> str:
+    """Four bytes: mm hh DD MM on the wire; 99 stands for each (99DDhhmm monthly, 9999hhmm daily, 999999mm hourly)."""
+    return "%02X-%02X %02X:%02X" % (data[3], data[2], data[1], data[0])

@@ -17,7 +17,7 @@ CONTROLS_2007 = {
     0x1C: "trip, close, alarm, keep supply", 0x1D: "multifunction terminal output",
 }  # fmt: skip
 CONTROLS_1997 = {
-    0x01: "read data", 0x02: "read follow-up data", 0x04: "write data", 0x0A: "write address",
+    0x01: "read data", 0x02: "read follow-up data", 0x03: "read again", 0x04: "write data", 0x0A: "write address",
     0x0C: "change baud rate", 0x0F: "change password", 0x10: "clear maximum demand",
 }  # fmt: skip
 
@@ -56,11 +56,11 @@ def report_at(data: bytes, noise_from: int, begin: int, profile: "Profile | None
     function = control & 0x1F
     if function not in CONTROLS_2007 and function not in CONTROLS_1997:
         raise FrameError("byte " + str(begin + 8), "control code %02X is not defined in DL/T 645" % control)
-    old = function in CONTROLS_1997
+    body = dlt645.data_of(data, begin)
+    old = _is_1997(function, body, control & dlt645.ERROR != 0)
     wake = begin
     while wake > noise_from and data[wake - 1] == 0xFE:
         wake -= 1
-    body = dlt645.data_of(data, begin)
     error = control & dlt645.ERROR != 0
     report: Report = {
         "protocol": "DL/T 645-1997" if old else "DL/T 645-2007",
@@ -89,8 +89,24 @@ def report_at(data: bytes, noise_from: int, begin: int, profile: "Profile | None
     return report
 
 
+def _is_1997(function: int, body: bytes, error: bool) -> bool:
+    """Whether a frame is of the edition of 1997.
+
+    Both have 03: "read again" there, authentication in 2007, where its DI is 07...... and its error has two bytes.
+    """
+    if function == 0x03:
+        return len(body) != 2 if error else len(body) < 4 or body[3] != 0x07
+    return function in CONTROLS_1997
+
+
 def _explain_request(report: "Report", function: int, body: bytes, old: bool) -> None:
     width = 2 if old else 4
+    if function == dlt645.BROADCAST_TIME and len(body) == 6:
+        report["values"] = [{"name": "time", "value": dlt645_items.second(body), "unit": ""}]
+        return
+    if function == 0x16 and len(body) == 4:
+        report["values"] = [{"name": "freeze at", "value": dlt645_items.freeze_time(body), "unit": ""}]
+        return
     identified = function in (0x01, 0x02, 0x04) if old else function in (0x11, 0x12, 0x14)
     if not identified or len(body) < width:
         return
@@ -114,8 +130,9 @@ def _explain_reply(report: "Report", function: int, body: bytes, old: bool, prof
         return
     di = _identify(report, body[:width])
     rest = body[width:]
-    if function == dlt645.READ_FOLLOW_UP and rest:
-        report["sequence"] = rest[-1]
+    if function in (dlt645.READ_FOLLOW_UP, dlt645.READ_FOLLOW_UP_1997) and rest:
+        if not old:
+            report["sequence"] = rest[-1]
         report["note"] = "continues an earlier frame: its values are found after joining"
         return
     if old and di[-1] == "F" and rest[-1:] == b"\xaa":

@@ -145,7 +145,7 @@ class Stream:
         stage, at, reason = inspect_dlt645.failure(window, 0)
         if stage < inspect_dlt645.DAMAGED:
             return ""
-        return "damaged DL/T 645 frame at byte " + str(place) + ": byte " + str(place + at) + ": " + reason
+        return "like a damaged DL/T 645 frame at byte " + str(place) + ": byte " + str(place + at) + ": " + reason
 
     def _take(self, protocol: str, frame: bytes, wake: int, place: int) -> None:
         """One frame with its wake bytes."""

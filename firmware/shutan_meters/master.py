@@ -187,10 +187,8 @@ class Device:
             return asked.payload(await self._exchange(transport, cjt188.read_request(unit, where), asked, False))
         from shutan_meters import dlt645
 
-        if self.profile.protocol == DLT645_1997:  # short answers only: follow-up frames are not asked for
-            reply = dlt645.Reply(unit, dlt645.READ_1997, where[:2])
-            request = dlt645.frame(unit, dlt645.READ_1997, where[:2], 4)
-            return reply.payload(await self._exchange(transport, request, reply, False))
+        if self.profile.protocol == DLT645_1997:
+            return await self._fetch_1997(transport, unit, where[:2])
         reply = dlt645.Reply(unit, dlt645.READ, where)
         buffer = await self._exchange(transport, dlt645.read_request(unit, where), reply, False)
         data = reply.payload(buffer)
@@ -205,6 +203,32 @@ class Device:
             data += reply.payload(buffer)
         return data
 
+    async def _fetch_1997(self, transport: "Transport", unit: bytes, di: bytes) -> bytes:
+        """As `fetch`. This edition does not number follow-up frames: after a lost one the whole answer is read anew."""
+        from shutan_meters import dlt645
+
+        failure: NoAnswer | FrameError = FrameError("reply", "not asked")
+        for _ in range(RETRIES + 1):
+            reply = dlt645.Reply(unit, dlt645.READ_1997, di)
+            request = dlt645.frame(unit, dlt645.READ_1997, di, 4)
+            buffer = await self._exchange(transport, request, reply, False)
+            data = reply.payload(buffer)
+            follow_ups = 0
+            try:
+                while reply.more(buffer) and follow_ups < MAX_FOLLOW_UPS:
+                    follow_ups += 1
+                    reply = dlt645.Reply(unit, dlt645.READ_FOLLOW_UP_1997, di)
+                    request = dlt645.frame(unit, dlt645.READ_FOLLOW_UP_1997, di, 4)
+                    buffer = await self._exchange(transport, request, reply, False, 1)
+                    data += reply.payload(buffer)
+            except (NoAnswer, FrameError) as error:
+                failure = error
+                continue
+            if reply.more(buffer):
+                raise FrameError("reply", "more than " + str(MAX_FOLLOW_UPS) + " follow-up frames")
+            return data
+        raise failure
+
     async def _fetch_registers(self, transport: "Transport", unit: int, where: bytes) -> bytes:
         from shutan_meters import modbus
 
@@ -218,6 +242,7 @@ class Device:
         request: bytes,
         reply: "dlt645.Reply | modbus.Reply | cjt188.Reply",
         unmarked: bool,
+        tries: int = RETRIES + 1,
     ) -> "bytes | bytearray":
         """One request and its answer, with retries.
 
@@ -226,7 +251,7 @@ class Device:
                   the next request of the same length.
         """
         failure: NoAnswer | FrameError = NoAnswer("bus", "not asked")
-        for attempt in range(RETRIES + 1):
+        for attempt in range(tries):
             self.requests += 1
             if attempt:
                 self.retries += 1

@@ -94,7 +94,7 @@ def test_a_damaged_frame_is_skipped_with_its_reason_and_the_next_one_found():
     _accounted(reports, stream, bad + good)
     assert [sorted(report)[:2] for report in reports] == [["at", "hex"], ["address", "at"]]
     assert reports[0]["skipped"] == len(bad)
-    assert reports[0]["reason"].startswith("damaged DL/T 645 frame at byte 2: byte 16: checksum is ")
+    assert reports[0]["reason"].startswith("like a damaged DL/T 645 frame at byte 2: byte 16: checksum is ")
     assert reports[1]["at"] == len(bad)
     assert reports[1]["wake_bytes"] == 2
 

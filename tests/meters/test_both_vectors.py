@@ -4,6 +4,7 @@ import json
 import os
 
 from shutan_meters import dlt645, inspect, modbus
+from shutan_meters.commission import broadcast_time
 from shutan_meters.errors import FrameError
 from shutan_meters.profile import Profile, load_profile
 
@@ -62,8 +63,8 @@ def _decode(vector: "Vector", data: bytes, profile: "Profile | None" = None) -> 
 
 def test_every_captured_frame_is_there():
     frames = [vector["frame"] for vector in _every()]
-    assert sorted(set(frames)) == list(range(1, 34))
-    assert len(frames) == 47
+    assert sorted(set(frames)) == list(range(1, 38))
+    assert len(frames) == 51
     assert all(vector["source"] for vector in _every())
 
 
@@ -127,10 +128,15 @@ def test_builders_make_the_captured_requests():
             request = dlt645.read_request(dlt645.address_bytes(expect["address"]), di, expect["wake_bytes"])
             assert request == inspect.from_hex(vector["hex"]), vector["frame"]
             built += 1
+        if expect["control"] == "08":
+            said = expect["values"][0]["value"]  # 2017-06-05 10:22:51
+            fields = [int(part) for part in said.replace("-", " ").replace(":", " ").split(" ")]
+            assert broadcast_time(tuple(fields), 0) == inspect.from_hex(vector["hex"]), vector["frame"]
+            built += 1
     for vector in _vectors("modbus.jsonl"):
         expect = vector["expect"]
         if vector["direction"] == "request":
             request = modbus.read_request(1, int(expect["function"]), int(expect["start"], 16), expect["count"])
             assert request == inspect.from_hex(vector["hex"]), vector["frame"]
             built += 1
-    assert built == 8
+    assert built == 12

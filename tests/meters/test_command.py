@@ -45,7 +45,7 @@ def vectors() -> list[dict[str, Any]]:
 
 def test_every_golden_frame_through_the_command(decode: Decode) -> None:
     found = vectors()
-    assert len(found) == 47
+    assert len(found) == 51
     for vector in found:
         more = ["--profile", vector["profile"]] if "profile" in vector else []
         more += ["--request", vector["request"]] if "request" in vector else []

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
+from shutan_sim.instruments.shared_line import meant, overlaid
+
 _READ, _FOLLOW_UP, _ANSWER, _MORE, _ERROR = 0x01, 0x02, 0x80, 0x20, 0xC0
 _NO_SUCH_IDENTIFIER = b"\x02"
 _BLOCK_END = b"\xaa"
-_WILD = 0xAA
 _BUFFER = 256
 
 
@@ -76,23 +77,6 @@ def answer(address: str, control: int, data: bytes) -> bytes:
     wire = bytes.fromhex(address)[::-1]
     body = b"\x68" + wire + b"\x68" + bytes([control, len(data)]) + bytes((byte + 0x33) % 256 for byte in data)
     return b"\xfe\xfe" + body + bytes([sum(body) % 256, 0x16])
-
-
-def overlaid(answers: Sequence[bytes]) -> list[bytes]:
-    """What a line carries when several meters answer at once: where one drives it low it is low."""
-    if len(answers) < 2:
-        return list(answers)
-    mixed = bytearray(b"\xff" * max(map(len, answers)))
-    for one in answers:
-        for at, byte in enumerate(one):
-            mixed[at] &= byte
-    return [bytes(mixed)]
-
-
-def meant(asked: bytes, wire: bytes) -> bool:
-    """Whether an address field means this meter: AA in its high bytes stands for any digits (缩位寻址)."""
-    known = asked.rstrip(bytes([_WILD]))
-    return wire.startswith(known)
 
 
 class Dlt645Meters1997:

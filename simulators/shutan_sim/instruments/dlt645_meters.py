@@ -16,11 +16,11 @@ from dlt645.service.serversvc.server_service import MeterServerService
 
 from shutan_sim.devices import Kind
 from shutan_sim.instruments.instrument import Instrument
+from shutan_sim.instruments.shared_line import meant, overlaid
 
 READ_DATA = 0x11
 READ_ADDRESS = 0x13
 _BUFFER = 512
-_ANY = b"\xaa" * 6
 _ENERGY = "XXXXXX.XX"
 _POWER = "XX.XXXX"
 
@@ -92,13 +92,14 @@ class _Meter:
 
 
 class Dlt645Meters:
-    """All DL/T 645 meters of one bus. Reads and address requests are answered; whatever would change a meter is not."""
+    """All DL/T 645 meters of one bus. Reads and address requests are answered; whatever would change a meter is not.
+
+    Meters that a shortened address means together answer together, into each other.
+    """
 
     def __init__(self, instruments: Sequence[Instrument]) -> None:
         meters = [_Meter(instrument) for instrument in instruments]
-        self._by_address = {meter.address: meter for meter in meters}
-        if len(meters) == 1:  # any-meter requests are for a bus with one meter
-            self._by_address[_ANY] = meters[0]
+        self._meters = meters
         self._buffer = b""
 
     def forget(self) -> None:
@@ -113,8 +114,12 @@ class Dlt645Meters:
             self._buffer, frame = DLT645Protocol.deserialize_with_remaining(self._buffer)
             if frame is None:
                 return replies
-            meter = self._by_address.get(bytes(frame.addr))
-            if meter is not None and frame.ctrl_code in (READ_DATA, READ_ADDRESS):
-                reply = meter.answer(frame, t_ms)
-                if reply:
-                    replies.append(reply)
+            if frame.ctrl_code not in (READ_DATA, READ_ADDRESS):
+                continue
+            asked = bytes(frame.addr)
+            answers: list[bytes] = []
+            for meter in self._meters:
+                if meant(asked, meter.address):
+                    frame.addr = bytearray(asked if frame.ctrl_code == READ_ADDRESS else meter.address)
+                    answers.append(meter.answer(frame, t_ms))
+            replies += overlaid([one for one in answers if one])
