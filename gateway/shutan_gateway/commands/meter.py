@@ -240,9 +240,12 @@ def scan(
     line: _FORMAT = None,
     protocol: Annotated[list[Wired] | None, typer.Option(help="Only this protocol; may be repeated.")] = None,
     last: Annotated[int, typer.Option("--to", min=1, max=247, help="Modbus: ask units 1 up to this one.")] = 32,
+    several: Annotated[
+        bool, typer.Option(help="DL/T 645: search meters that share the bus, 80 s for a hundred addresses.")
+    ] = False,
     as_json: _JSON = False,
 ) -> None:
-    """Find meters: each Modbus unit is asked, the other protocols find a meter that is alone on its bus."""
+    """Find meters and how they speak: each Modbus unit is asked, other meters tell their address alone on their bus."""
     from shutan_gateway.serial import technician  # noqa: PLC0415 - asyncio and the line, for this command only
 
     found: list[Found] = []
@@ -258,9 +261,10 @@ def scan(
             {"address": wildcard},
         )
         try:
-            technician.scan(bus, name, range(1, last + 1), found.append)
+            technician.scan(bus, name, range(1, last + 1), found.append, several=several)
         except MeterError as error:
-            notes.append(f"{name}: {error}; are there several meters on the bus?")
+            hint = "; --several searches them" if name.startswith("dlt645") else ""
+            notes.append(f"{name}: {error}; are there several meters on the bus?{hint}")
     if as_json:
         typer.echo(
             json.dumps({"found": [one._asdict() for one in found], "notes": notes}, ensure_ascii=False, indent=2)
@@ -274,6 +278,31 @@ def scan(
             typer.echo(note, err=True)
     if not found:
         raise typer.Exit(1)
+
+
+@app.command("set-time")
+def set_time(
+    *,
+    port: _PORT = None,
+    host: _HOST = None,
+    tcp_port: _TCP = 502,
+    baud: _BAUD = None,
+    line: _FORMAT = None,
+    utc_offset_h: Annotated[float, typer.Option(min=-12, max=14, help="Of the meters' clocks.")] = 8,
+) -> None:
+    """Broadcast this machine's time to the DL/T 645 meters of a bus (广播校时), which follow by up to 5 min."""
+    from shutan_gateway.serial import technician  # noqa: PLC0415 - asyncio and the line, for this command only
+
+    end = _end(port=port, host=host, tcp_port=tcp_port, raw=True, baud=baud, line=line)
+    bus = _bus(end, technician.PROTOCOLS["dlt645"], {"address": "A" * 12})
+    now = datetime.now(timezone(timedelta(hours=utc_offset_h)))
+    try:
+        technician.set_time(bus, now)
+    except MeterError as error:
+        raise TellPerson(str(error)) from None
+    typer.echo(
+        f"sent {now:%Y-%m-%d %H:%M:%S}; nobody answers a broadcast: read a meter's clock to see whether it followed"
+    )
 
 
 @app.command()

@@ -11,7 +11,7 @@ from shutan_gateway.errors import StartError
 from shutan_gateway.serial.line import open_line
 from shutan_gateway.serial.profiles import device_of
 from shutan_meters import cjt188, dlt645, modbus
-from shutan_meters.commission import read_address
+from shutan_meters.commission import discover, read_address, send_time
 from shutan_meters.errors import MeterError, NoAnswer, Refused
 from shutan_meters.profile import CJT188, DLT645, DLT645_1997, MODBUS
 from shutan_wire import catalogue
@@ -19,10 +19,11 @@ from shutan_wire.quality import name_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
+    from datetime import datetime
 
     from shutan_gateway.serial.line import Line
 
-__all__ = ["PROTOCOLS", "Found", "Reading", "bus_for", "read_now", "scan"]
+__all__ = ["PROTOCOLS", "Found", "Reading", "bus_for", "read_now", "scan", "set_time"]
 
 PROTOCOLS = {DLT645: "dlt645_three_phase", DLT645_1997: "dlt645_1997", CJT188: "cjt188_water", MODBUS: "eastron_sdm630"}
 _SCAN_TIMEOUT_MS = 600
@@ -86,11 +87,12 @@ def read_now(bus: SerialBus) -> list[Reading]:
     return asyncio.run(run())
 
 
-def scan(bus: SerialBus, protocol: str, units: range, tell: Callable[[Found], None]) -> None:
+def scan(bus: SerialBus, protocol: str, units: range, tell: Callable[[Found], None], *, several: bool = False) -> None:
     """Ask for meters of one protocol; `tell` gets each that answers.
 
-    units:  Modbus addresses to ask, each with a time-out; the other protocols ask for the address of a lone meter
-    Raises  StartError; MeterError where several meters answered at once
+    units:   Modbus addresses to ask, each with a time-out; the other protocols ask for the address of a lone meter
+    several: search DL/T 645 meters by shortened addresses, which finds those that share a bus (minutes)
+    Raises   StartError; MeterError where several meters answered at once
     """
 
     async def run() -> None:
@@ -99,8 +101,21 @@ def scan(bus: SerialBus, protocol: str, units: range, tell: Callable[[Found], No
                 for unit in units:
                     await _modbus_unit(line, unit, tell)
                 return
+            if several and protocol in {DLT645, DLT645_1997}:
+                await discover(line, protocol, tell=lambda address: tell(Found(protocol, address, "by search")))
+                return
             with contextlib.suppress(NoAnswer):
                 tell(Found(protocol, await _ADDRESS[protocol](line), "alone on its bus"))
+
+    asyncio.run(run())
+
+
+def set_time(bus: SerialBus, now: datetime) -> None:
+    """Broadcast the meters' local time to all DL/T 645 meters of a bus. Raises StartError, ProfileError at midnight."""
+
+    async def run() -> None:
+        async with _line(bus) as line:
+            await send_time(line, now.timetuple()[:6])
 
     asyncio.run(run())
 

@@ -1,6 +1,7 @@
 """`shutan meter read`, `scan`, `backfill` and `shutan check` with wired meters; a whole gateway with a bus."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,27 @@ def test_read_and_scan(capsys: pytest.CaptureFixture[str]) -> None:
         assert json.loads(capsys.readouterr().out)["found"][0]["address"] == "20:11110000000020"
         assert run("meter", "scan", *FAST, "--port", heat.path, "--protocol", "dlt645_1997", "--json") == 1
         assert json.loads(capsys.readouterr().out) == {"found": [], "notes": []}
+
+
+def test_meters_that_share_a_bus(capsys: pytest.CaptureFixture[str]) -> None:
+    lone, addresses = dlt_bus(1, 115200)
+    shared, _ = dlt_bus(2, 115200)
+    with running([lone, shared]):
+        scan = ["meter", "scan", *FAST, "--protocol", "dlt645"]
+        assert run(*scan, "--port", lone.path, "--several", "--json") == 0
+        found = json.loads(capsys.readouterr().out)["found"]
+        assert found == [{"protocol": "dlt645", "address": addresses[0], "note": "by search"}]
+        assert run(*scan, "--port", shared.path) == 1
+        assert "are there several meters on the bus?; --several searches them" in capsys.readouterr().err
+
+
+def test_time_is_broadcast_once(capsys: pytest.CaptureFixture[str]) -> None:
+    bus, _ = dlt_bus(1, 115200)
+    noon = str(12 - datetime.now(UTC).hour)  # far from midnight, whenever this runs
+    with running([bus]):
+        assert run("meter", "set-time", *FAST, "--port", bus.path, "--utc-offset-h", noon) == 0
+        assert capsys.readouterr().out.startswith("sent ")
+        wait_until(lambda: len(bus.requests.get(b"\x99" * 6, [])) == 1, 5, "the broadcast")
 
 
 @pytest.mark.parametrize(
