@@ -1,7 +1,8 @@
 """Many QoS 0 Sparkplug nodes over a few connections, at a fixed rate, without waiting for anybody: for any receiver.
 
-Run as a process: `python -m bench._publisher --port P --nodes N --rate R --kind floats|meter`; births come first and
-again every few seconds, since a receiver that knows no rebirth would understand nothing. It ends on SIGTERM.
+Run as a process: `python -m bench._publisher --port P --nodes N --rate R --kind floats|meter`; births come first, for
+some seconds, in which receivers start, and again every few seconds, since a receiver that knows no rebirth would
+understand nothing. It ends on SIGTERM.
 """
 
 import argparse
@@ -21,6 +22,8 @@ from shutan_wire.model import Metric, Payload
 CONNECTIONS = 4
 BIRTHS_EVERY_S = 5.0
 TICK_S = 0.005
+PREPARE_S = 8.0  # births only
+STEP_MS = 20  # from sample to sample of a node
 
 
 def metrics_of(kind: str) -> list[catalogue.Metric]:
@@ -43,6 +46,7 @@ class Node:
         self._topic = ids.topic(SITE, ids.DDATA, self.name, DEVICE)
         self._count = 0
         self._seq = 0
+        self._began_ms = time.time_ns() // 1_000_000 + int(1000 * PREPARE_S)
 
     def births(self) -> bytes:
         """NBIRTH and DBIRTH."""
@@ -63,7 +67,7 @@ class Node:
         """The next DDATA."""
         self._count += 1
         template = self._templates[self._count % len(self._templates)]
-        stamp = 1_780_000_000_000 + self._count * 100
+        stamp = self._began_ms + self._count * STEP_MS
         payload = template.payload(stamp, FIRST_RECORD + self._count, self._seq)
         self._seq = (self._seq + 1) & 255
         return mqtt.publish(self._topic, payload)
@@ -96,15 +100,15 @@ def main() -> None:
     metrics = metrics_of(arguments.kind)
     nodes = [Node(index, metrics) for index in range(arguments.nodes)]
     links = [connected(arguments.port, f"publisher{index}") for index in range(CONNECTIONS)]
-    began_s = born_s = time.monotonic()
+    began_s = time.monotonic() + PREPARE_S
+    next_births_s = 0.0
     sent = turn = 0
-    born = False
     while True:
         now_s = time.monotonic()
-        if not born or now_s - born_s > BIRTHS_EVERY_S:
+        if now_s >= next_births_s:
             for index, node in enumerate(nodes):
                 links[index % CONNECTIONS].sendall(node.births())
-            born, born_s = True, now_s
+            next_births_s = now_s + (BIRTHS_EVERY_S if now_s > began_s else 1.0)
         due = int((now_s - began_s) * arguments.rate) - sent
         parts: list[list[bytes]] = [[] for _ in links]
         for _ in range(min(due, 2_000)):

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bench._processes import REPO, cpu_s, free_port, program, rss_mb, wait_for
+from bench._publisher import metrics_of
 
 NODES = 200
 VALUES = 50
@@ -115,7 +116,7 @@ def lines(port: int) -> int:
         return int(json.load(answer)["lines"])
 
 
-def measure(name: str, command: Command, kind: str, values_per_line: int) -> dict[str, float]:
+def measure(name: str, command: Command, kind: str, values_per_line: float) -> dict[str, float]:
     """CPU of one pipeline per value, and its memory."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shutan-bench-")))
@@ -157,11 +158,12 @@ def wait_for_lines(port: int, folder: Path) -> None:
         time.sleep(0.2)
 
 
-PIPELINES: dict[str, tuple[Command, int]] = {
-    "shutan": (shutan, VALUES),
-    "naive_wide": (naive("wide"), VALUES),
-    "naive_single": (naive("single"), 1),
-    "node_red": (node_red, VALUES),
+# Each with its lines a message; None: one for each family of measurements.
+PIPELINES: dict[str, tuple[Command, int | None]] = {
+    "shutan": (shutan, None),
+    "naive_wide": (naive("wide"), 1),
+    "naive_single": (naive("single"), VALUES),
+    "node_red": (node_red, 1),
 }
 
 
@@ -171,11 +173,12 @@ def main() -> dict[str, int | float | str]:
     missing = fetch_node_red()
     for kind in ("floats", "meter"):
         own = 0.0
-        for name, (command, values_per_line) in PIPELINES.items():
+        families = len({metric.family for metric in metrics_of(kind)})
+        for name, (command, lines_a_message) in PIPELINES.items():
             if name == "node_red" and missing:
                 figures[f"{kind}_{name}"] = missing
                 continue
-            found = measure(name, command, kind, values_per_line)
+            found = measure(name, command, kind, VALUES / (lines_a_message or families))
             figures |= {f"{kind}_{name}_{key}": value for key, value in found.items()}
             own = own or found["values_per_cpu_s"]
             if name != "shutan":

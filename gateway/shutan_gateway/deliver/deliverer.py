@@ -79,7 +79,7 @@ class Deliverer:
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         recent: Recent | None = None,
     ) -> None:
-        """recent: the newest samples as intake decoded them; without it every record is read from the spool."""
+        """recent: the newest records and what reads them; without it every record is read from the spool."""
         self._store = store
         self._spool = spool
         self._reader = reader
