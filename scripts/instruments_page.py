@@ -27,9 +27,10 @@ _SPOKEN = {"dlt645": "DL/T 645-2007", "dlt645_1997": "DL/T 645-1997", "modbus": 
 HEAD = f"""\
 # Supported instruments 支持的仪表与传感器
 
-Every instrument here has golden vectors, a simulated counterpart and a page; a test fails where one is missing. "vectors"
-counts golden exchanges of the profile and, after the +, captured or published frames in `{VECTORS}` that the profile or
-its protocol decodes. None was measured on the real instrument by this project: each folder names its sources.
+Every instrument here has golden vectors, a simulated counterpart and a page; a test fails where one is missing.
+"vectors" counts golden exchanges of the profile and, after the +, captured or published frames in `{VECTORS}` that the
+profile or its protocol decodes. None was measured on the real instrument by this project: each folder names its
+sources.
 Written by `{COMMAND}`.
 
 下表每种仪表都有基准报文、仿真仪表与说明文档，缺一则测试不通过。表中内容均依据厂家手册或标准，本项目未对实物逐一验证。
