@@ -172,7 +172,7 @@ def _meter_row(tree: Tree, name: str) -> str:
     profile, about = tree.json(f"{where}/profile.json"), tree.toml(f"{where}/instrument.toml")
     protocol, serial = profile["protocol"], profile["serial"]
     frames = _frames(tree, name, protocol)
-    simulated = _link(about["simulator"])
+    simulated = f"`{about['simulator']}`"
     if about["simulator"] == SHEETS:
         simulated += f", {len(about['register'])} registers of its list"
     cells = (
@@ -200,7 +200,7 @@ def _driver_row(tree: Tree, name: str) -> str:
         about["range"],
         about["accuracy"],
         str(count),
-        _link(about["simulator"]),
+        f"`{about['simulator']}`",
         _link(about["doc"]),
     )
     return "| " + " | ".join(cells) + " |"
