@@ -49,6 +49,7 @@ COMMANDS: dict[str, _Listed] = {
     "backup": _Listed("Save a gateway's data and configuration into one file, while it runs."),
     "restore": _Listed("Unpack and check a backup into a new folder."),
     "meter": _Listed("Explain captured meter frames; list the meter profiles."),
+    "hardware": _Listed("Boards of the node family: pin rules, drawings, parts, power, calibration."),
     "activity": _Listed("Documents that no meter counts: templates, check, import, history.", "ledger"),
     "account": _Listed("Energy and carbon of a month or year, from plain files.", "ledger"),
     "close": _Listed("Close a month or year in the ledger.", "ledger"),
