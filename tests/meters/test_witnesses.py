@@ -10,21 +10,26 @@ import math
 import random
 import struct
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dlt645.protocol.protocol import DLT645Protocol
 
 from shutan_meters import dlt645
-from shutan_meters.commission import broadcast_time, discover, read_address_request
-from shutan_meters.errors import NoAnswer
+from shutan_meters.commission import broadcast_time, discover, read_address, read_address_request, send_time
+from shutan_meters.errors import NoAnswer, Refused
+from shutan_meters.freeze import read_daily_freeze
 from shutan_meters.master import Device
 from shutan_meters.profile import CJT188, DLT645, DLT645_1997, MODBUS, Profile, load_profile
 from shutan_sim.devices import Kind
 from shutan_sim.distillery.layout import DEVICES
 from shutan_sim.instruments.cjt188_meters import Cjt188Meter, Cjt188Meters
 from shutan_sim.instruments.dlt645_1997_meters import ITEMS, Dlt645Meters1997, Meter1997
+from shutan_sim.instruments.dlt645_2007_meters import ITEMS as TABLE_2007
+from shutan_sim.instruments.dlt645_2007_meters import Dlt645Meters2007, Meter2007
 from shutan_sim.instruments.dlt645_meters import Dlt645Meters
 from shutan_sim.instruments.instrument import Instrument
 from shutan_sim.instruments.line import Responder
@@ -56,12 +61,12 @@ class Bus:
     """The transport contract, straight into a simulated bus; what is left of a request is forgotten after it."""
 
     def __init__(self, responder: Responder) -> None:
-        self._responder = responder
+        self.responder = responder
 
     async def transact(self, request: bytes, complete: Callable[[bytes | bytearray], int], timeout_ms: int) -> bytes:
         assert timeout_ms
-        answers = self._responder.feed(request, OPENED_MS)
-        self._responder.forget()
+        answers = self.responder.feed(request, OPENED_MS)
+        self.responder.forget()
         if not answers:
             raise NoAnswer("bus", "nothing came")
         received = b"".join(answers)
@@ -207,6 +212,60 @@ def test_the_library_reads_the_frames_that_are_built_here() -> None:
         assert frame is not None
         assert (bytes(frame.addr), frame.ctrl_code, bytes(frame.data)) == (address, control, data)
         assert built[-2] == DLT645Protocol.calculate_checksum(built[4:-2])
+
+
+def meter_2007(dice: random.Random, **more: Any) -> tuple[Meter2007, dict[str, Fraction]]:
+    """A meter with drawn values, whose registers were a thousandth smaller for each day back."""
+    drawn_2007: dict[str, Fraction] = {}
+    for item in TABLE_2007.values():
+        most = 8 * 10 ** (2 * item.size - 1)  # the top digit ends at 7 where its bit is the sign
+        counts = dice.randrange(1001 if item.metric == "power_factor" else min(most, 10**7))
+        value = Fraction(counts * item.unit, 10**item.decimals)
+        drawn_2007[item.metric] = (
+            -value if item.signed and "energy" not in item.metric and dice.random() < 0.5 else value
+        )
+    drawn_2007["frequency_hz"] = Fraction(4998, 100)
+    clock = datetime(2026, 11, 23, 12, 30, 0)  # noqa: DTZ001 - a meter knows no time zone
+    meter = Meter2007(ADDRESS, lambda metric, back: drawn_2007[metric] * (1000 - back) / 1000, clock, **more)
+    return meter, drawn_2007
+
+
+@pytest.mark.parametrize("piece", [200, 7, 3])
+@pytest.mark.parametrize("seed", range(4))
+def test_dlt645_2007_profile_reads_blocks_and_follow_up_frames(seed: int, piece: int) -> None:
+    meter, expected = meter_2007(random.Random(f"2007 {seed}"), piece=piece)  # noqa: S311 - the same values each time
+    bus = Bus(Dlt645Meters2007([meter]))
+    check(read(bus.responder, "dlt645_three_phase", ADDRESS), dict(expected))
+    assert asyncio.run(read_address(bus)) == ADDRESS
+
+
+def test_daily_freezes_of_a_meter_are_read_with_their_days() -> None:
+    meter, now = meter_2007(random.Random("freeze"), days=3, piece=9)  # noqa: S311 - the same values each time
+    device, bus = Device(profile("dlt645_three_phase"), ADDRESS, (40, 1)), Bus(Dlt645Meters2007([meter]))
+    names = [device.profile.metric(i) for i in range(len(device.profile))]
+    for back, day in ((1, 23), (2, 22), (3, 21)):
+        found = asyncio.run(read_daily_freeze(device, bus, back))
+        assert found is not None
+        assert found[0] == (2026, 11, day, 0, 0)
+        kept = {names[item]: value for item, value in found[1]}
+        assert set(kept) == {name for name in names if name.startswith("active_energy_")}
+        for name, value in kept.items():
+            register = round(now[name] * (1000 - back) / 1000 / 10) * 10  # steps of 10 Wh
+            assert value == register * 40, (back, name)
+    with pytest.raises(Refused):
+        asyncio.run(read_daily_freeze(device, bus, 4))
+
+
+def test_a_meter_follows_the_broadcast_of_time_and_does_so_once_a_day() -> None:
+    meter, _ = meter_2007(random.Random("time"))  # noqa: S311 - the same values each time
+    other, _ = meter_2007(random.Random("time"))  # noqa: S311 - as above
+    other.address, other.clock = "000000000162", meter.clock + timedelta(minutes=10)
+    bus = Bus(Dlt645Meters2007([meter, other]))
+    asyncio.run(send_time(bus, (2026, 11, 23, 12, 34, 56)))
+    assert meter.clock.isoformat() == "2026-11-23T12:34:56"
+    assert other.clock.isoformat() == "2026-11-23T12:40:00", "more than 5 minutes off"
+    asyncio.run(send_time(bus, (2026, 11, 23, 12, 35, 0)))
+    assert meter.clock.isoformat() == "2026-11-23T12:34:56", "a second time on one day"
 
 
 def test_dlt645_2007_profile_reads_the_library() -> None:
