@@ -29,6 +29,7 @@ PROTOCOLS = {DLT645: "dlt645_three_phase", DLT645_1997: "dlt645_1997", CJT188: "
 _SCAN_TIMEOUT_MS = 600
 _SCAN_UNIT_MS = 200
 _TOTAL_1997 = b"\x10\x90"
+_PRESENT_CJT188 = b"\x00\x90\x1f\x00"  # as in Profile.reads; the type is the unit's own
 
 
 class Reading(NamedTuple):
@@ -105,7 +106,9 @@ def scan(bus: SerialBus, protocol: str, units: range, tell: Callable[[Found], No
                 await discover(line, protocol, tell=lambda address: tell(Found(protocol, address, "by search")))
                 return
             with contextlib.suppress(NoAnswer):
-                tell(Found(protocol, await _ADDRESS[protocol](line), "alone on its bus"))
+                address = await _ADDRESS[protocol](line)
+                order = await _di_order(line, address) if protocol == CJT188 else ""
+                tell(Found(protocol, address, "alone on its bus" + order))
 
     asyncio.run(run())
 
@@ -154,6 +157,19 @@ async def _address_cjt188(line: Line) -> str:
     kind = buffer[reply.begin + 1]
     address = cjt188.address_text(buffer[reply.begin + 2 : reply.begin + 9])
     return f"{kind:02X}:{address}"
+
+
+async def _di_order(line: Line, address: str) -> str:
+    """In which order of the identifier's bytes a CJ/T 188 meter takes a read of its present data."""
+    taken: list[str] = []
+    for order in ("901F", "1F90"):
+        kind, _, digits = address.partition(":")
+        unit = cjt188.unit_bytes(f"{kind}:{order}:{digits}")
+        asked = cjt188.reply_to(unit, _PRESENT_CJT188)
+        with contextlib.suppress(MeterError):
+            asked.payload(await line.transact(cjt188.read_request(unit, _PRESENT_CJT188), asked, _SCAN_TIMEOUT_MS))
+            taken.append(order)
+    return f", di_order {' or '.join(taken)}" if taken else ", no present data in either order"
 
 
 _ADDRESS = {DLT645: _address_2007, DLT645_1997: _address_1997, CJT188: _address_cjt188}

@@ -57,9 +57,20 @@ def test_read_and_scan(capsys: pytest.CaptureFixture[str]) -> None:
         assert run("meter", "scan", *FAST, "--port", dlt.path, "--protocol", "dlt645") == 0
         assert addresses[0] in capsys.readouterr().out
         assert run("meter", "scan", *FAST, "--port", heat.path, "--protocol", "cjt188", "--json") == 0
-        assert json.loads(capsys.readouterr().out)["found"][0]["address"] == "20:11110000000020"
+        found = json.loads(capsys.readouterr().out)["found"]
+        assert found == [
+            {"protocol": "cjt188", "address": "20:11110000000020", "note": "alone on its bus, di_order 901F"}
+        ]
         assert run("meter", "scan", *FAST, "--port", heat.path, "--protocol", "dlt645_1997", "--json") == 1
         assert json.loads(capsys.readouterr().out) == {"found": [], "notes": []}
+
+
+def test_a_meter_that_wants_the_low_byte_first_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    water = SimBus(Cjt188Meters([Cjt188Meter(0x10, "00000805000001", lambda _: 1, True)]), lambda _: b"w", 115200)
+    with running([water]):
+        assert run("meter", "scan", *FAST, "--port", water.path, "--protocol", "cjt188", "--json") == 0
+        found = json.loads(capsys.readouterr().out)["found"]
+        assert [one["note"] for one in found] == ["alone on its bus, di_order 1F90"]
 
 
 def test_meters_that_share_a_bus(capsys: pytest.CaptureFixture[str]) -> None:
