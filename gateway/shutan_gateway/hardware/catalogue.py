@@ -91,7 +91,7 @@ class PartClass(Section):
 
     typical_ma, peak_ma: from the rail that feeds it; a second pair for the far side of an isolating part
     insulation: what its barrier is good for; isolation_vrms: 1 minute, as tested by its maker
-    limit_ma, dropout_mv, heat_mw: of a regulator; efficiency_percent: of a switching one, 0 for a linear one
+    limit_ma, heat_mw: of a regulator; efficiency_percent: of a switching one, 0 for a linear one
     """
 
     title: str

@@ -53,7 +53,8 @@ def _table(head: str, rows: list[list[str]]) -> list[str]:
 def _pins(board: Board) -> list[str]:
     rows: list[list[str]] = []
     for pin in sorted(board.pin, key=lambda one: one.gpio):
-        pad = board.module_data.pads.index(pin.gpio) + 1
+        pads = board.module_data.pads
+        pad = pads.index(pin.gpio) + 1 if pin.gpio in pads else "none"
         fixed = {"up": "10 k up", "down": "10 k down", "": ""}[pin.pull]
         bus = f"{pin.bus} {pin.line}".strip()
         rows.append([str(pad), str(pin.gpio), f"`{pin.signal}`", pin.direction, bus, pin.to.removeprefix("~"), fixed])
@@ -71,7 +72,7 @@ def _power(board: Board) -> list[str]:
     rows: list[list[str]] = []
     for one in budget(board):
         heat = f"{one.heat_mw} of {one.heat_limit_mw}" if one.heat_limit_mw else ""
-        used = f"{100 * one.peak_ma // one.limit_ma} %"
+        used = f"{100 * one.peak_ma // one.limit_ma} %" if one.limit_ma else "none"
         cells = [one.rail, f"{one.volts_mv / 1000:g}", str(one.typical_ma), str(one.peak_ma), str(one.limit_ma), used]
         rows.append([*cells, one.regulator or "outside", heat])
     head = "rail 电源 | V | typical mA | peak mA | limit mA | peak/limit | by | heat mW"

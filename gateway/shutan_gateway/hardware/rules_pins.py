@@ -131,9 +131,10 @@ def _pulse(board: Board, pin: Pin) -> Iterator[tuple[str, str, str]]:
 
 
 def _electrical(board: Board, pin: Pin) -> Iterator[tuple[str, str, str]]:
-    limit = board.chip.advised_ma
-    if pin.load_ma > limit:
-        yield "pin-current", f"{pin.load_ma} mA, the default strength is {limit} mA", "put a transistor between"
+    chip = board.chip
+    if pin.load_ma > chip.advised_ma:
+        what = f"{pin.load_ma} mA on a pin of {chip.advised_ma} mA, {chip.sink_ma} mA sunk at the highest strength"
+        yield "pin-current", what, "put a transistor between"
     if pin.level_mv > _PIN_MAX_MV:
         what = f"{pin.level_mv / 1000:g} V on a 3.3 V pin"
         yield "pin-voltage", what, "put a level shifter or an opto-coupler between, or use a 3.3 V part"

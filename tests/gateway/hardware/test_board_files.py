@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+import typst
 
 import hardware_pages
 from shutan_gateway.hardware.board import find, packaged
@@ -136,6 +137,32 @@ def test_the_buses_of_the_page_are_taken_by_a_node_with_the_pins_of_the_profile(
         by_line["pin"] = by_line.get("data", -1)
         for line in {"tx", "rx", "de", "scl", "sda", "sck", "mosi", "miso", "pin"} & set(bus):
             assert bus[line] == by_line[line]
+
+
+@pytest.mark.parametrize("name", BOARDS)
+@pytest.mark.parametrize("kind", ["pinout.svg", "wiring.svg"])
+def test_a_renderer_takes_the_drawing_and_gives_its_size(name: str, kind: str, tmp_path: Path) -> None:
+    picture = artefacts(find(name))[kind]
+    (tmp_path / kind).write_text(picture, encoding="utf-8")
+    page = f'#set page(width: auto, height: auto, margin: 0pt)\n#image("{kind}")'
+    (tmp_path / "page.typ").write_text(page, encoding="utf-8")
+    found = typst.compile(str(tmp_path / "page.typ"), format="png", ppi=72)
+    assert found.startswith(b"\x89PNG")
+    size = tuple(int.from_bytes(found[at : at + 4], "big") for at in (16, 20))
+    root = ET.fromstring(picture)  # noqa: S314 - our own drawing
+    points = (int(root.get("width", "0")) * 0.75, int(root.get("height", "0")) * 0.75)  # a CSS pixel is 0.75 pt
+    assert all(abs(drawn - wanted) <= 1 for drawn, wanted in zip(size, points, strict=True)), (size, points)
+
+
+def test_the_tables_of_a_chip_speak_of_its_own_pins() -> None:
+    for name, chip in catalogue().chips.items():
+        for pins in (chip.input_only, chip.flash, chip.adc1, chip.adc2, chip.rtc, chip.console, chip.usb, chip.toggles):
+            assert pins <= chip.gpio, name
+        assert {one.gpio for one in chip.strapping} <= chip.gpio - chip.flash, name
+        assert not chip.adc1 & chip.adc2, name
+        assert len(chip.console) == 2, name
+        for one in chip.strapping:
+            assert {"up": "high", "down": "low"}.get(one.inside) != one.never or not one.never, (name, one)
 
 
 def test_pads_of_a_module_are_on_its_chip_and_stand_once() -> None:

@@ -1,14 +1,18 @@
 """Each rule of `shutan hardware check` fires on a board that breaks it; the sound boards break none."""
 
+import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shutan_gateway.errors import ConfigError
-from shutan_gateway.hardware.board import load_board, packaged
+from shutan_gateway.hardware.board import Board, load_board, packaged
 from shutan_gateway.hardware.catalogue import catalogue
 from shutan_gateway.hardware.check import check_board, check_named
+from shutan_gateway.hardware.page import artefacts
 
 
 class Bad(NamedTuple):
@@ -117,6 +121,39 @@ def test_a_board_that_breaks_a_rule_is_told_where_and_what_to_do(bad: Bad) -> No
         line = one.line()
         assert line == f"{bad.board}: {bad.place}: {bad.rule}: {one.what}; {one.remedy}"
         assert "\n" not in line
+
+
+@pytest.mark.parametrize("bad", CASES, ids=[f"{bad.rule}-{bad.place}".replace(" ", "_") for bad in CASES])
+def test_a_board_that_breaks_a_rule_can_still_be_shown(bad: Bad) -> None:
+    board = load_board(text_of(bad.board).replace(bad.old, bad.new), "bad.toml")
+    assert set(artefacts(board)) == {"README.md", "bom.csv", "pinout.svg", "wiring.svg"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    name=st.sampled_from(list(packaged())),
+    which=st.integers(0, 99),
+    gpio=st.integers(0, 64),
+    wired=st.fixed_dictionaries(
+        {
+            "direction": st.sampled_from(["out", "in", "bidir", "analog", "pulse"]),
+            "pull": st.sampled_from(["up", "down", ""]),
+        }
+    ),
+    module=st.sampled_from(list(catalogue().modules)),
+)
+def test_any_pin_anywhere_is_judged_without_a_fault(
+    name: str, which: int, gpio: int, wired: dict[str, str], module: str
+) -> None:
+    tree = tomllib.loads(text_of(name))
+    tree["module"] = module
+    tree["pin"][which % len(tree["pin"])] |= {"gpio": gpio, **wired}
+    board = Board.model_validate(tree)
+    findings = check_board(board)
+    assert {one.rule for one in findings} <= set(catalogue().rules)
+    pads = set(catalogue().modules[module].pads)
+    assert gpio in pads or any(one.rule == "no-such-pin" and f"GPIO{gpio} " in one.place for one in findings)
+    assert artefacts(board)
 
 
 def test_every_rule_has_a_board_that_breaks_it_and_no_finding_is_without_words() -> None:
