@@ -39,10 +39,10 @@ def _part(picture: Picture, board: Board, part: Part, x: int, y: int) -> None:
     """One part: its circuits as halves of the box, the barrier between them as a dashed line with its rating."""
     kinds = {one.id: one.kind for one in board.domain}
     sides = [kinds[name] for name in part.domains]
-    picture.box((x, y), _BOX, _FILL[sides[0]])
+    picture.box((x, y), _BOX, _FILL[_ordered(sides)[-1]])
     if len(sides) == 2:
         known = board.class_of(part)
-        picture.box((x, y + _BOX[1] - 16), (_BOX[0], 16), _FILL[_worse(sides)], _BARRIER)
+        picture.box((x, y + _BOX[1] - 16), (_BOX[0], 16), _FILL[_ordered(sides)[0]], _BARRIER)
         rating = f"{known.insulation} {known.isolation_vrms} V"
         picture.text((x + _BOX[0] // 2, y + _BOX[1] - 4), rating, 9, fill=_BARRIER, anchor="middle", bold=True)
     title = board.class_of(part).title.split(",")[0]
@@ -52,8 +52,9 @@ def _part(picture: Picture, board: Board, part: Part, x: int, y: int) -> None:
         picture.text((x + 6, y + 28 + row * 12), line, 9)
 
 
-def _worse(sides: list[str]) -> str:
-    return next(kind for kind in ("mains", "field", "logic") if kind in sides)
+def _ordered(sides: list[str]) -> list[str]:
+    """The circuits of a part, the most dangerous first."""
+    return sorted(sides, key=("mains", "field", "logic").index)
 
 
 def _circuit(picture: Picture, board: Board, circuit: Circuit, y: int) -> int:
