@@ -124,6 +124,7 @@ class OneWire(Bus):
 
         self._pin = machine.Pin(pin)
         self._wire = onewire.OneWire(self._pin)
+        self.converted_ms = -60000  # when all sensors were told to convert
 
     def reset(self) -> None:
         """Begin; NoAnswer when nobody is there."""

@@ -44,7 +44,7 @@ def _crc(data: "bytes | bytearray | memoryview") -> int:
 class Totals:
     """Numbers of one device, in `numbers`; change them in place, then `keep`.
 
-    memory: the RTC's memory, shared by all devices of a node. now_ms: process time.
+    memory: the RTC's, shared by all devices of a node. now_ms: process time. failures: writes that flash refused.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class Totals:
         self._sequence = 0
         self._flash_ms: int | None = None
         self.numbers = [0] * count
+        self.failures = 0
         self.uncertain = self._load()
 
     def _load(self) -> bool:
@@ -115,7 +116,7 @@ class Totals:
         return -1, kept
 
     def keep(self) -> None:
-        """Write the numbers to the RTC's memory, and to flash when it is time. OSError only from flash."""
+        """Write the numbers to the RTC's memory, and to flash when it is time; what flash refuses is tried again."""
         self._sequence += 1
         copy = self._copy
         pack_into(_HEAD, copy, 0, self._tag, len(self.numbers), 0, self._sequence & _MASK)
@@ -130,8 +131,11 @@ class Totals:
         self.uncertain = False
         now = self._now_ms()
         if self._flash_ms is None or now - self._flash_ms >= 1000 * FLASH_S:
-            self._flash_ms = now
-            self._flash()
+            try:
+                self._flash()
+                self._flash_ms = now
+            except OSError:
+                self.failures += 1
 
     def _flash(self) -> None:
         """Write the older of the two files: a cut in the middle leaves the other."""

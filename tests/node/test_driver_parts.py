@@ -3,7 +3,7 @@
 import importlib
 import json
 import tomllib
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 

@@ -137,6 +137,29 @@ class ModbusBus(Lines):
         os.close(self._slave)
 
 
+class UartChip(Lines):
+    """A chip of shutan_sim.chips on a pseudo-terminal."""
+
+    def __init__(self, chip: Any) -> None:
+        super().__init__()
+        self.chip = chip
+        self._master, self._slave = pty.openpty()
+        tty.setraw(self._slave)
+        self.path = os.ttyname(self._slave)
+
+    def step(self) -> None:
+        if select.select([self._master], [], [], 0.05)[0]:
+            self.chip.receive(os.read(self._master, 256))
+        answer = self.chip.send()
+        if answer:
+            os.write(self._master, answer)
+
+    def __exit__(self, *exc: object) -> None:
+        super().__exit__(*exc)
+        os.close(self._master)
+        os.close(self._slave)
+
+
 @functools.cache
 def _built() -> TemporaryDirectory[str]:
     """The packages and the stand-ins of the chip's modules, compiled once a session; the packages also as an image."""

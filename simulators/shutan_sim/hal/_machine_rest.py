@@ -62,7 +62,10 @@ def __getattr__(name: str) -> object:
 
 
 class Pin:
-    """A pin that remembers its level. low: pins that were written, whether they are low; driven: push-pull and high."""
+    """A pin that remembers its level. low: pins that were written, whether they are low.
+
+    watch: is told whether the pin drives its line high, each time that it is set up.
+    """
 
     low: "dict[int, bool]" = {}  # noqa: RUF012 - MicroPython has no ClassVar
 
@@ -77,6 +80,7 @@ class Pin:
     def __init__(self, number: int, mode: int = -1, pull: int = -1, value: object = None) -> None:
         self.number = number
         self._level = 1 if pull == self.PULL_UP else 0
+        self.watch = None
         self.init(mode, pull, value)
 
     def init(self, mode: int = -1, pull: int = -1, value: object = None) -> None:  # noqa: ARG002 - board signature
@@ -84,7 +88,8 @@ class Pin:
         if value is not None:
             self._level = 1 if value else 0
             self.low[self.number] = not self._level
-        self.driven = mode == self.OUT and self._level == 1
+        if self.watch is not None:
+            self.watch(mode == self.OUT and self._level == 1)
 
     def value(self, level: object = None) -> object:
         """Read the level, or set it."""

@@ -9,13 +9,16 @@ class OneWire:
 
     def __init__(self, pin: object) -> None:
         self.pin = pin
+        pin.watch = self._power
         self._bus = "onewire" + str(pin.number)
 
     def _line(self) -> object:
-        line = _buses.chip(self._bus, "line")
+        return _buses.chip(self._bus, "line")
+
+    def _power(self, on: bool) -> None:
+        line = self._line()
         if line is not None:
-            line.power(self.pin.driven)
-        return line
+            line.power(on)
 
     def reset(self, required: bool = False) -> bool:
         """Whether somebody answered."""
