@@ -170,6 +170,16 @@ def test_a_wider_distance_is_asked_for_high_above_the_sea() -> None:
     assert all("clearance 8 mm, CAT 3, 5000 m: 8.14 mm needed" in line for line in lines)
 
 
+def test_a_barrier_to_mains_is_judged_by_insulation_clearance_and_creepage() -> None:
+    weak = text_of("ct3_s3").replace('kind = "voltage_transformer"', 'kind = "opto_input"')
+    said = [one.what for one in check_board(load_board(weak, "bad.toml")) if one.rule == "isolation"]
+    assert said == [
+        "basic insulation, 3750 V between mains and what can be touched",
+        "clearance 4 mm, CAT 3, 4000 m: 7.1 mm needed",
+        "creepage 4 mm, 6.4 mm needed",
+    ]
+
+
 def test_a_larger_memory_takes_more_pins() -> None:
     led = text_of("machine_s3").replace(pin(21, "LED"), pin(35, "LED"))
     assert check_board(load_board(led, "bad.toml")) == []
