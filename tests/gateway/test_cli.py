@@ -90,7 +90,8 @@ def test_no_arguments_show_the_help(run: Run) -> None:
     [
         (["metre"], "shutan: No such command 'metre'. Did you mean 'meter', 'trace'? (see `shutan --help`)"),
         (["--verbose"], "shutan: No such option: --verbose"),
-        (["meter", "decode", "--hex", "68"], "shutan: Missing option '--protocol'"),
+        (["meter", "decode", "--hex", "68"], "shutan: Invalid value: --hex needs --protocol"),
+        (["meter", "decode"], "shutan: Invalid value: one of --hex and --stream is needed"),
         (["meter", "decode", "--protocol", "mbus", "--hex", "68"], "shutan: Invalid value for '--protocol': 'mbus' is"),
         (["meter", "decoed"], "shutan: No such command 'decoed'. Did you mean 'decode'? (see `shutan meter --help`)"),
     ],
