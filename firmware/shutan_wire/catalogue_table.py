@@ -130,8 +130,13 @@ environment|illuminance|lx|gauge|9|0|200000
 118 illuminance_lx
 equipment|vibration velocity|mm/s|gauge|9|0|1000
 140 vibration_velocity_rms_mm_s
+160 vibration_velocity_peak_mm_s
 equipment|vibration acceleration|m/s2|gauge|9|0|10000
 141 vibration_acceleration_rms_m_s2
+equipment|vibration frequency|Hz|gauge|9|0|100000
+161 vibration_peak_hz
+equipment|vibration zone|1|state|5|0|4
+162 vibration_zone
 equipment|machine state|1|state|5|0|255
 142 machine_state
 equipment|switch state|1|state|5|0|1

@@ -17,7 +17,7 @@ VECTORS = (os.getenv("SHUTAN_VECTORS") or "tests/vectors") + "/sensors.jsonl"
 
 
 READINGS = ("ec05", "2400", "0300", "ff0186000000000079", "ccbe", "58aa", "listen")  # what is asked for a measurement
-UNPROTECTED = ("ads1115", "max31865", "atm90e32")
+UNPROTECTED = ("ads1115", "max31865", "atm90e32", "adxl345")
 
 
 def vectors() -> "list[dict[str, Any]]":
