@@ -33,7 +33,7 @@ __all__ = [
 
 _FLOAT_MAX = 3.4028234663852886e38
 _DOUBLE_MAX = 1.7976931348623157e308
-_SHARED_MOST = 10_000
+_SHARED_MOST = 2_000  # a block takes about 5 KB
 
 
 class Source(NamedTuple):
