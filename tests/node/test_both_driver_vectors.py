@@ -17,7 +17,7 @@ VECTORS = (os.getenv("SHUTAN_VECTORS") or "tests/vectors") + "/sensors.jsonl"
 
 
 READINGS = ("ec05", "2400", "0300", "ff0186000000000079", "ccbe", "58aa", "listen")  # what is asked for a measurement
-UNPROTECTED = ("ads1115", "max31865", "atm90e32", "adxl345")
+UNPROTECTED = ("ads1115", "max31865", "atm90e32", "adxl345", "pulses", "stack_light")
 
 
 def vectors() -> "list[dict[str, Any]]":
@@ -29,6 +29,16 @@ def plain(text: str) -> str:
     return text.replace(" ", "").lower()
 
 
+class Pin:
+    """What a pin or its counter says, one value a question; the last one stays."""
+
+    def __init__(self, values: "list[int]") -> None:
+        self._values = list(values)
+
+    def value(self) -> int:
+        return self._values.pop(0) if len(self._values) > 1 else self._values[0]
+
+
 class Replay(Bench):
     """Every kind of bus at once: answers by what was asked; orders without an answer are noted."""
 
@@ -38,6 +48,7 @@ class Replay(Bench):
         self.orders: list[str] = []
         self.repeats = vector.get("repeats", "")  # the request that says the last answer once more
         self.last = b""
+        self.pins = vector.get("pins", {})
         self._asked = ""
         self.complete = True
 
@@ -79,6 +90,14 @@ class Replay(Bench):
         self.last = self.answers[asked]
         return bytearray(self.last)
 
+    def counter(self, pin: int, rising: bool, debounce_ms: int) -> "Pin":
+        assert not rising
+        assert debounce_ms
+        return Pin(self.pins[str(pin)])
+
+    def level(self, pin: int) -> "Pin":
+        return Pin(self.pins[str(pin)])
+
     def write_wire(self, data: bytes) -> None:
         self.write(1, data)
 
@@ -107,6 +126,8 @@ class Bus:
         self.now_ms = replay.now_ms
         self.sleep_ms = replay.sleep_ms
         self.totals = replay.totals
+        self.counter = replay.counter
+        self.level = replay.level
 
 
 def test_every_vector_gives_its_values():

@@ -64,6 +64,8 @@ class Ads1115(Driver):
             low = inner.number("low", None, -1e9, 1e9)
             high = inner.number("high", None, -1e9, 1e9)
             self._inputs.append((int(channel), low, high))
+            for key in inner.left():
+                inner.mistakes.append("options." + key + ": unknown key")
             given.mistakes += [where + text[7:] for text in inner.mistakes]
         if len(set(metrics)) < len(metrics):
             given.mistakes.append("options.channels: a metric twice; make it two devices")

@@ -117,10 +117,14 @@ class Options:
         """A value that the driver checks by itself."""
         return self._left.pop(key, default)
 
+    def left(self) -> "list[str]":
+        """Keys that nobody took."""
+        return [str(key) for key in self._left]
+
     def done(self, where: str = "options") -> None:
         """ProfileError with every mistake; a key that nobody took is one."""
-        for key in self._left:
-            self.mistakes.append(where + "." + str(key) + ": unknown key")
+        for key in self.left():
+            self.mistakes.append(where + "." + key + ": unknown key")
         if self.mistakes:
             raise ProfileError(where, self.mistakes)
 
