@@ -32,8 +32,8 @@ layers: setup
 house: setup
 	$(PYTHON) -m pytest -q tests/test_house.py
 
-test: setup ## all tests on all three runtimes, e.g. make test ARGS="-k spool -x"
-	@$(PYTHON) -m pytest $(ARGS)
+test: setup ## all tests on all three runtimes, e.g. make test ARGS="-k spool -x", ARGS="-n 0 -s" in one process
+	@$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 faults: setup ## the crash matrix in its long form into results/, e.g. make faults ARGS="-k c01"
 	@$(PYTHON) -m pytest tests/faults -p no:randomly --timeout 43200 --form long --results results $(ARGS); \

@@ -6,13 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from support import places, servers
+from support import places, servers, workers
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of the fault tests (tests/faults/README.md); they must stand in a file that pytest reads at its start."""
     parser.addoption("--form", choices=("short", "long"), default="short", help="size of the fault tests")
     parser.addoption("--results", metavar="DIR", help="folder for the result files of the fault tests")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Among several workers, begin with what takes long; in one process everything stays as pytest-randomly says."""
+    if hasattr(config, "workerinput"):
+        workers.begin_early(items)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ ZEROS = ("lost", "duplicated", "energy_error_wh")
 
 LEAST_CHILDREN = 12  # broker, InfluxDB, gateway, plant and at least eight nodes
 
-pytestmark = [pytest.mark.flow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.flow, pytest.mark.early, pytest.mark.timeout(400)]
 
 
 def run_demo(tmp_path: Path, *arguments: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from support.hosts import FakeHost, NodeView, Sample
 from support.nodes import ModbusBus, Node, TimeServer
 from support.servers import Server
 
-pytestmark = pytest.mark.flow
+pytestmark = [pytest.mark.flow, pytest.mark.early]
 
 SITE = "jiuniang"
 NAME = "n01"

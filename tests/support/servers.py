@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from support.places import tool
+from support.workers import may_take
 
 HOST = "127.0.0.1"
 READY_LIMIT_S = 30.0
@@ -27,7 +28,7 @@ def free_port() -> int:
         with socket.socket() as probe:
             probe.bind((HOST, 0))
             port = int(probe.getsockname()[1])
-        if port not in _given_out:
+        if port not in _given_out and may_take(port):
             _given_out.add(port)
             return port
 
