@@ -91,8 +91,8 @@ def _strip() -> None:
             if name in sys.modules and hasattr(sys.modules[name], part):
                 delattr(sys.modules[name], part)
     unload(
-        "shutan_wire.catalogue", "shutan_wire.datatypes", "shutan_wire.records", "shutan_wire.ids",
-        "shutan_wire.quality",
+        "shutan_wire.catalogue", "shutan_wire.catalogue_table", "shutan_wire.datatypes", "shutan_wire.records",
+        "shutan_wire.ids", "shutan_wire.quality",
     )  # fmt: skip
 
 

@@ -15,8 +15,7 @@ from math import sqrt
 
 from shutan_meters.errors import FrameError, NoAnswer
 from shutan_node.drivers import iso20816, spectrum
-from shutan_node.drivers.driver import Driver, Options
-from shutan_node.drivers.max31865 import pin
+from shutan_node.drivers.driver import Driver, Options, select_pin
 from shutan_wire.quality import GOOD, RANGE
 
 TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
@@ -50,7 +49,7 @@ class Adxl345(Driver):
 
     def __init__(self, name: str, address: "str | int", options: "DriverOptions") -> None:
         given = Options(options)
-        self._select = pin(address, given.mistakes)
+        self._select = select_pin(address, given.mistakes)
         self._axis = 2 * ("x", "y", "z").index(given.choice("axis", "z", ("x", "y", "z")))
         group = given.choice("group", 2, (1, 2))
         support = given.choice("support", "rigid", ("rigid", "flexible"))

@@ -20,8 +20,7 @@ Source: ATM90E32AS data sheet (Atmel 46003), 4.2 (SPI), 5 (registers), 6 (specia
 """
 
 from shutan_meters.errors import FrameError, NoAnswer
-from shutan_node.drivers.driver import Driver, Options
-from shutan_node.drivers.max31865 import pin
+from shutan_node.drivers.driver import Driver, Options, select_pin
 from shutan_wire.quality import GOOD, UNCERTAIN
 
 TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
@@ -70,7 +69,7 @@ class Atm90e32(Driver):
 
     def __init__(self, name: str, address: "str | int", options: "DriverOptions") -> None:
         given = Options(options)
-        self._select = pin(address, given.mistakes)
+        self._select = select_pin(address, given.mistakes)
         self._constant = given.number("pulses_per_kwh", 3200, 110, 100000)
         high = _PL_CONST // self._constant
         mode = 0x0087 | (0x1000 if given.choice("mains_hz", 50, (50, 60)) == 60 else 0)

@@ -145,3 +145,11 @@ def i2c_address(address: "str | int", known: "Sequence[int]", mistakes: "list[st
         mistakes.append("address: one of " + ", ".join(["0x%02x" % one for one in known]) + " wanted")
         return known[0]
     return number
+
+
+def select_pin(address: "str | int", mistakes: "list[str]") -> int:
+    """A select pin from the address of a device."""
+    if isinstance(address, int) and 0 < address <= 48:
+        return address
+    mistakes.append("address: the number of the select pin wanted")
+    return 0

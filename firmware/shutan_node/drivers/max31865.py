@@ -10,7 +10,7 @@ Sources: MAX31865 data sheet (19-6478, rev. 3), tables 1 to 7 and 9; IEC 60751: 
 from math import sqrt
 
 from shutan_meters.errors import NoAnswer
-from shutan_node.drivers.driver import Driver, Options
+from shutan_node.drivers.driver import Driver, Options, select_pin
 from shutan_wire.quality import SENSOR_FAULT
 
 TYPE_CHECKING = False  # type checkers read this name as true, both runtimes as false
@@ -43,7 +43,7 @@ class Max31865(Driver):
 
     def __init__(self, name: str, address: "str | int", options: "DriverOptions") -> None:
         given = Options(options)
-        self._select = pin(address, given.mistakes)
+        self._select = select_pin(address, given.mistakes)
         metric = given.metric("metric", "surface_temperature_c", "gauge")
         three = given.choice("wires", 4, (2, 3, 4)) == 3
         zero_ohm = given.choice("zero_ohm", 100, (100, 1000))
@@ -94,14 +94,6 @@ def temperature_c(ratio: float) -> float:
             wrong = 1 + found * (_A + found * (_B + found * _C * (found - 100))) - ratio
             found -= wrong / (_A + found * (2 * _B + found * _C * (4 * found - 300)))
     return found
-
-
-def pin(address: "str | int", mistakes: "list[str]") -> int:
-    """A select pin from the address of a device."""
-    if isinstance(address, int) and 0 < address <= 48:
-        return address
-    mistakes.append("address: the number of the select pin wanted")
-    return 0
 
 
 DRIVER = Max31865
