@@ -114,6 +114,20 @@ def test_scd4x_after_a_node_reset_and_after_a_power_glitch():
     assert 0 in seen, "that it had stopped is told"
 
 
+def test_a_sensor_that_was_exchanged_is_set_up_like_the_first():
+    bench = Bench()
+    bus = I2cWires(bench, {0x62: Scd4x(bench.now_ms)})
+    driver = drivers.make("scd4x", "hall", 0, {"altitude_m": 500})
+    bench.read(driver, bus)
+    other = Scd4x(bench.now_ms)
+    bus.chips.clear()
+    raises(NoAnswer, lambda: bench.read(driver, bus))
+    bus.chips[0x62] = other
+    bench.read(driver, bus)
+    assert other.altitude_m == 500
+    assert not other.self_calibration
+
+
 def test_scd4x_invalid_first_sample_is_no_number():
     bench = Bench()
     chip = Scd4x(bench.now_ms)
