@@ -41,6 +41,11 @@ def learned(raw: bytes) -> Layout | None:
     return learn(DEFINITION, raw, parse(raw, 10**6), decode(DEFINITION, raw, NOW))
 
 
+def varint(number: int) -> bytes:
+    low = [number >> shift & 127 for shift in range(0, max(number.bit_length(), 1), 7)]
+    return bytes([*[byte | 128 for byte in low[:-1]], low[-1]])
+
+
 def read(lanes: Lanes, raw: bytes) -> object:
     return lanes.read(raw)
 
@@ -162,3 +167,51 @@ def test_meters_that_differ_in_their_counters_share_the_reading_of_their_floats(
     assert other.lanes is not None
     assert one.size != other.size
     assert one.lanes.block is other.lanes.block
+
+
+def test_a_float_before_its_time_may_follow_one_behind_its_time() -> None:
+    """Where a counter between them is cut out, the lanes of the two would touch: a carry must not meet the next one."""
+    alias, other = [ALIASES[m.name] for m in GAUGES if m.low == 0 and m.high >= 1][:2]
+    pieces = ALIASES["pieces"]
+
+    def raw(first: float, last: float) -> bytes:
+        time = varint(T)
+        bodies = [
+            b"\x10" + varint(alias) + b"\x18" + time + b"\x65" + struct.pack("<f", first),
+            b"\x10" + varint(pieces) + b"\x18" + time + b"\x58\x05",
+            b"\x10" + varint(other) + b"\x65" + struct.pack("<f", last) + b"\x18" + time,
+        ]
+        return b"".join([b"\x12" + bytes([len(body)]) + body for body in bodies])
+
+    layout = learned(raw(0.5, 0.5))
+    assert layout is not None
+    assert layout.lanes is not None
+    assert layout.lanes.read(raw(0.25, 0.75)) == decode(DEFINITION, raw(0.25, 0.75), NOW)
+    for step in range(4):  # the last bit of the second value decides what a carry into it looks like
+        last = struct.unpack("<f", struct.pack("<I", 0x3F000000 + step))[0]
+        for first in (-math.nan, -math.inf, -3e38):
+            assert layout.lanes.check(raw(first, last)) is None, (first, step)
+
+
+def test_the_content_tells_every_change_of_a_counter() -> None:
+    """Also of two counters 61 bytes apart: a number's hash is its remainder by 2**61 - 1."""
+    definition = Definition([(name, place, dt.UINT64) for place, name in enumerate("abcde", 1)])
+
+    def content(first: int, last: int) -> int:
+        values = [first, 20_000, 20_000, 3_000_000, last]
+        metrics = [Metric(None, place, T, dt.UINT64, value) for place, value in enumerate(values, 1)]
+        raw = encode_payload(Payload(T, metrics, 7), datatypes=False)
+        found = Decoder(Shapes()).content(definition, raw)
+        assert found is not None
+        return found
+
+    usual = content(20_000, 20_000)
+    for delta in (*range(-64, 0), *range(1, 65)):
+        assert content(20_000 + delta, 20_000 - delta) != usual, delta
+
+
+def test_the_content_does_not_depend_on_the_length_of_the_record_number() -> None:
+    samples: list[Sample] = [(COUNTERS[0].name, 5_000), *[(m.name, 0.5) for m in GAUGES if m.low <= 0.5 <= m.high]]
+    contents = {Decoder(Shapes()).content(DEFINITION, payload(samples, T, n, q)) for n, q in ((5, 7), (300, 128))}
+    assert len(contents) == 1
+    assert None not in contents

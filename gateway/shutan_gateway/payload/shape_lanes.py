@@ -10,7 +10,7 @@ it decide about all its bytes at once, in C:
 2. `(number & kept) + room` leaves the bits of `clear` at 0 only if |value| <= limit in every lane: without its sign, an
    IEEE 754 number grows with its bits, and `room` is what is missing from the limit's bits to the sign bit. NaN and
    infinities lie above every limit. A lane that may not be negative keeps its sign bit, which shows or carries.
-   Between two lanes there is a time, so a carry meets nothing.
+   Between two lanes there is a fixed byte at least, so a carry meets nothing.
 3. Varints stand in the 8-byte lanes of another integer; three shifts take out their continuation bits.
 
 A range that is not symmetric to 0 is compared by itself. This path never decides that a value is bad: what fails a
@@ -35,6 +35,7 @@ from shutan_gateway.payload.shape_parts import (
     match_of,
     moved,
     parts_of,
+    pieces_of,
     share,
     size_of,
     struct_of,
@@ -73,7 +74,8 @@ class _Plan(NamedTuple):
 class Checked(NamedTuple):
     """What intake needs of a payload: numbers (None where it carries none), the time of its samples, their content.
 
-    content: a hash of all values; equal for payloads of one layout whose values are equal.
+    content: a hash of all values; equal for payloads of one time whose values stand in the same bytes, whatever their
+    record and sequence numbers.
     """
 
     seq: int | None
@@ -89,12 +91,12 @@ class Lanes:
     """
 
     __slots__ = (
-        "_content",
         "_cut",
         "_few",
         "_few_swar",
         "_floats",
         "_match",
+        "_pieces",
         "_plans",
         "_record",
         "_seq",
@@ -118,9 +120,8 @@ class Lanes:
         self.block = block_of(frame, block, floats)
         self._seq = slice(0, 0) if frame.seq is None else slice(frame.seq.at, frame.seq.at + frame.seq.size)
         self._stamp = _stamp(frame.stamps[0])
-        self._content = sum(
-            (1 << 8 * span.size) - 1 << 8 * span.at for span in [moved(one.span, rest) for one in counters]
-        )
+        # Bytes and not a number: the hash of a number is its remainder, which is equal for many of them.
+        self._pieces = pieces_of(self._match, [moved(one.span, rest) for one in counters], size_of(rest)).unpack
         # What intake looks at by itself: sequence number, time, record number, and what has a range of its own.
         few = [] if frame.record is None else [frame.record]
         few += [source.span for source in counters if is_single(source)]
@@ -164,7 +165,7 @@ class Lanes:
         if not _T_MS_MIN <= t_ms <= T_MS_MAX:
             return None
         record = found[self._record] if self._record else None
-        content = hash(block) ^ hash(varints & self._content)
+        content = hash(block) ^ hash(self._pieces(rest))
         # A named tuple made by its class goes through a function of its own; this is the same tuple for less.
         return _tuple(Checked, (found[0] if self._seq.stop else None, record, t_ms, content))
 

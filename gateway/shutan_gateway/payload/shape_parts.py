@@ -8,11 +8,12 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shutan_gateway.payload.shape import Span
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
 
     from shutan_gateway.payload.definition import Field
-    from shutan_gateway.payload.shape import Span
 
 __all__ = [
     "Block",
@@ -26,6 +27,7 @@ __all__ = [
     "match_of",
     "moved",
     "parts_of",
+    "pieces_of",
     "share",
     "size_of",
     "struct_of",
@@ -104,20 +106,35 @@ def parts_of(frame: Frame, sources: Sequence[Source]) -> list[Part]:
     """Rest, block, rest, ... rest: floats with their times, and what is fixed between two of them, are the block."""
     size = len(frame.raw)
     mask = frame.mask.to_bytes(size, "little")
-    runs: list[tuple[int, int]] = []
     pairs = [(stamp, source.span) for stamp, source in zip(frame.stamps, sources, strict=True) if source.code]
-    for stamp, span in sorted(pairs):
-        start, stop = min(stamp.at, span.at), max(stamp.at + stamp.size, span.at + span.size)
+    # Each with its first tag: where two runs meet, a fixed byte stands between their lanes.
+    places = [
+        (min(stamp.at, span.at) - 1, max(stamp.at + stamp.size, span.at + span.size)) for stamp, span in sorted(pairs)
+    ]
+    parts: list[Part] = []
+    at = 0
+    for start, stop in _runs(mask, places):
+        parts += (Part(at, start, block=False), Part(start, stop, block=True))
+        at = stop
+    return [*parts, Part(at, size, block=False)]
+
+
+def _runs(mask: bytes, places: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """These places, start and stop, in their order; those between which all bytes are fixed become one."""
+    runs: list[tuple[int, int]] = []
+    for start, stop in places:
         if runs and mask.count(0xFF, runs[-1][1], start) == start - runs[-1][1]:
             runs[-1] = (runs[-1][0], stop)
         else:
             runs.append((start, stop))
-    parts: list[Part] = []
-    at = 0
-    for start, stop in runs:
-        parts += (Part(at, start, block=False), Part(start, stop, block=True))
-        at = stop
-    return [*parts, Part(at, size, block=False)]
+    return runs
+
+
+def pieces_of(match: Match, spans: Iterable[Span], size: int) -> struct.Struct:
+    """Cuts these spans, in the order of their places, out of `size` bytes, with what is fixed or a time between two."""
+    places = [(span.at, span.at + span.size) for span in spans]
+    runs = _runs(match.mask.to_bytes(size, "little"), places)
+    return struct_of([(Span(0, start, stop - start), f"{stop - start}s") for start, stop in runs], size)
 
 
 def _joined(raw: bytes, parts: Sequence[Part]) -> bytes:
