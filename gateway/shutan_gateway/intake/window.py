@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -22,11 +23,11 @@ SUB_NS_MAX = 999_999
 _NAMES_KNOWN = 10_000
 _NAMES_BITS = 20  # of a key below its time: the number of a set of names
 _NAMES_MASK = (1 << _NAMES_BITS) - 1
-_ANY_NAMES = 0  # number of sets beyond those that have one; it may be any of them
+_ANY_NAMES = 0  # number of sets beyond those that have one; it may be any of them, so nothing under it is a repeat
 
 
 class Verdict(NamedTuple):
-    """sub_ns: digits for the record; repeat: every sample is known already; conflict: digits were needed."""
+    """sub_ns: digits for the record; repeat: every sample is known already; conflict: new digits were needed."""
 
     sub_ns: int
     repeat: bool
@@ -115,33 +116,38 @@ class Window:
         if any(digit is None and after for digit, after in known):
             short = content()  # of them, if the first came the short way
             known = [self._find(key, (full, short)) for key, full in items]
-        if items and all(digit is not None for digit, _ in known):
-            return Verdict(max(digit or 0 for digit, _ in known), repeat=True, conflict=False)
-        sub_ns = min(max((after for _, after in known), default=0), SUB_NS_MAX)
-        for item in items:
-            self._insert(*item, sub_ns)
-        return Verdict(sub_ns, repeat=False, conflict=sub_ns > 0)
+        digits = [digit for digit, _ in known if digit is not None]
+        sub_ns = max((after if digit is None else digit for digit, after in known), default=0)
+        apart = any(digit != sub_ns for digit in digits)  # the digits of one known sample may be another's conflict
+        sub_ns = min(max(after for _, after in known) if apart else sub_ns, SUB_NS_MAX)
+        repeat = bool(items) and len(digits) == len(items)
+        if apart or not repeat:
+            for item in items:
+                self._insert(*item, sub_ns)
+        return Verdict(sub_ns, repeat, conflict=sub_ns > 0 and (apart or not repeat))
 
     def _find(self, key: int, contents: tuple[int | None, ...]) -> tuple[int | None, int]:
         """(digits of an equal entry or None, first free digits at that time for these names)."""
         time = key >> _NAMES_BITS
+        names = key & _NAMES_MASK
         index = bisect_left(self._keys, time << _NAMES_BITS)
-        free = 0
+        found, free = None, 0
         while index < len(self._keys) and self._keys[index] >> _NAMES_BITS == time:
             known, content = self._keys[index], self._hashes[index]
             digits = self._digits.get((known, content), 0) if self._digits else 0
-            if known == key and content in contents:
-                return digits, 0
-            if _NAMES.overlap(known & _NAMES_MASK, key & _NAMES_MASK):
+            if known == key and names != _ANY_NAMES and content in contents:
+                found = max(found or 0, digits)
+            if _NAMES.overlap(known & _NAMES_MASK, names):
                 free = max(free, digits + 1)
             index += 1
-        return None, free
+        return found, free
 
     def _insert(self, key: int, content: int, digits: int) -> None:
         index = bisect_right(self._keys, key)
-        self._keys.insert(index, key)
-        self._hashes.insert(index, content)
-        self._newest = max(self._newest, key >> _NAMES_BITS)
+        if content not in self._hashes[bisect_left(self._keys, key) : index]:
+            self._keys.insert(index, key)
+            self._hashes.insert(index, content)
+            self._newest = max(self._newest, key >> _NAMES_BITS)
         if digits:
             self._digits[key, content] = digits
         if len(self._keys) > self._most:
@@ -151,9 +157,33 @@ class Window:
         """Forget the oldest, some at once: moving what stays costs more than forgetting one."""
         surplus = len(self._keys) - self._size
         if self._digits:
+            self._spare(surplus)
             for entry in zip(self._keys[:surplus], self._hashes[:surplus], strict=True):
                 self._digits.pop(entry, None)
         del self._keys[:surplus], self._hashes[:surplus]
+
+    def _spare(self, surplus: int) -> None:
+        """Put last, at the time that is forgotten in part only, the entries that tell which digits are free.
+
+        A clock that stands still has one time for ever: forgotten digits would be given again.
+        """
+        time = self._keys[surplus] >> _NAMES_BITS
+        start = bisect_left(self._keys, time << _NAMES_BITS)
+        stop = bisect_left(self._keys, time + 1 << _NAMES_BITS)
+        entries = list(zip(self._keys[start:stop], self._hashes[start:stop], strict=True))
+        highest: dict[int, int] = {}
+        for key, content in entries:
+            highest[key] = max(highest.get(key, 0), self._digits.get((key, content), 0))
+
+        def worth(entry: tuple[int, int]) -> tuple[bool, int]:
+            digits = self._digits.get(entry, 0)
+            return digits == highest[entry[0]], digits
+
+        entries.sort(key=worth)
+        gone = max(0, surplus - start)
+        entries = entries[:gone] + sorted(entries[gone:], key=itemgetter(0))
+        self._keys[start:stop] = array("q", [key for key, _ in entries])
+        self._hashes[start:stop] = array("q", [content for _, content in entries])
 
 
 class Windows:
