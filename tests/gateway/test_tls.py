@@ -2,9 +2,12 @@
 
 import logging
 import os
+import socket
 import ssl
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 import trustme
@@ -16,7 +19,9 @@ from shutan_gateway.config import TlsSection
 from shutan_gateway.counters import Counters
 from shutan_gateway.errors import ConfigError
 from shutan_gateway.link.certificates import CertificateError, next_update, parse_certificate, pem_blocks
+from shutan_gateway.link.mqtt_client import Connack, Messages, MqttClient
 from shutan_gateway.link.tls import Tls
+from shutan_wire import mqtt
 from support.pki import Authority
 
 DAY_S = 86_400
@@ -169,3 +174,31 @@ def test_files_that_do_not_fit_are_a_mistake_of_the_configuration(tmp_path: Path
     files[broken].write_text("-----BEGIN NOTHING-----\n")
     with pytest.raises(ConfigError, match=r"mqtt\.tls"):
         Tls(TlsSection.model_validate(files, context=tmp_path), Counters())
+
+
+def test_what_a_broker_says_before_it_leaves_is_heard(tmp_path: Path) -> None:
+    """A TLS read takes records until none is left: the end behind them must not swallow them."""
+    authority = trustme.CA()
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
+    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    theirs.load_cert_chain(tmp_path / "server.pem")
+    ours = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
+    left = threading.Event()
+
+    def refuse(listener: socket.socket) -> None:
+        connection = theirs.wrap_socket(listener.accept()[0], server_side=True)
+        connection.recv(1)
+        connection.sendall(mqtt.connack(5) + mqtt.publish("t", b"x", 1, False, 7))
+        connection.close()
+        left.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=refuse, args=(listener,), daemon=True).start()
+        client = MqttClient("127.0.0.1", listener.getsockname()[1], ours, 5.0, 10**6)
+        client.send(b"\0")
+        client.poll(0, read=False)
+        assert left.wait(10)
+        assert client.poll(1) == [Connack(5), Messages([("t", b"x")], ANY)]
+        with pytest.raises(OSError, match=r"closed|reset|Broken|EOF"):
+            client.poll(1)
+        client.close(politely=False)

@@ -156,12 +156,9 @@ class MqttClient:
         acks = bytearray()
         size = 0
         while size < _READ_BYTES:  # TLS gives 16 KiB at once
-            try:
-                data = self._socket.recv(_READ_BYTES)
-            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                break
+            data = self._receive(first=not size)
             if not data:
-                raise ConnectionResetError("closed by the broker")
+                break
             self._heard_s = time.monotonic()
             self._asked_s = None
             size += len(data)
@@ -177,8 +174,26 @@ class MqttClient:
             events.append(Messages(found, size))
         if acks:
             self.send(bytes(acks))
-            self._flush()
+            with contextlib.suppress(OSError):  # met again by the next poll
+                self._flush()
         return events
+
+    def _receive(self, *, first: bool) -> bytes:
+        """Bytes from the socket, none when there are no more now.
+
+        What came before an end counts: only the first read of a poll raises it, the later ones leave it to the next.
+        """
+        try:
+            data = self._socket.recv(_READ_BYTES)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return b""
+        except OSError:
+            if first:
+                raise
+            return b""
+        if not data and first:
+            raise ConnectionResetError("closed by the broker")
+        return data
 
     def _answer(self, packet: Packet) -> Event | None:
         kind, body = packet
