@@ -4,7 +4,8 @@ Real mosquitto, the real `shutan gateway` with fdatasync before each acknowledge
 record numbers in a process of their own (bench/_load.py), and an InfluxDB store that takes everything (bench/_sink.py),
 so that lines are really written and posted. CPU time is user + system of the gateway's whole process from /proc; a
 message counts when it is in the store. Payloads: `floats` 50 gauges (two families, so two lines), `mixed` 12 counters
-and 38 gauges (one line), `one` a single gauge. Times are bucket ends of the histograms on /metrics.
+and 38 gauges (one line), `one` a single gauge; `json` and `json_one` the same values from plain devices at QoS 1
+through the JSON adapter (bench/_json_load.py). Times are bucket ends of the histograms on /metrics.
 """
 
 import contextlib
@@ -16,6 +17,7 @@ from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from bench import _json_load
 from bench._processes import REPO, cpu_s, free_port, numbers, program, rss_mb, wait_for
 
 NODES = 200
@@ -26,7 +28,8 @@ MEASURE_S = 10.0
 TICK_S = 0.02  # default of intake.tick_ms
 OUTAGE_S = 40.0
 LIVE = 1_000.0
-VALUES = {"floats": 50, "mixed": 50, "one": 1}
+JSON_RATE = 400.0
+VALUES = {"floats": 50, "mixed": 50, "one": 1, "json": 50, "json_one": 1}
 
 BARS = {
     "floats_values_per_cpu_s": ("at least", 3_000_000),
@@ -56,8 +59,8 @@ class Plant(NamedTuple):
 
 
 @contextlib.contextmanager
-def plant() -> Generator[Plant]:
-    """Broker and gateway in a temporary folder; the store is not there yet."""
+def plant(adapter: str = "") -> Generator[Plant]:
+    """Broker and gateway, with the settings of an adapter, in a temporary folder; the store is not there yet."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shutan-bench-")))
         mqtt_port, http_port, sink_port = free_port(), free_port(), free_port()
@@ -68,7 +71,8 @@ def plant() -> Generator[Plant]:
         config = folder / "gateway.toml"
         config.write_text(
             f'[gateway]\ndata_dir = "data"\n[mqtt]\nport = {mqtt_port}\n[http]\nport = {http_port}\n'
-            f'[[store]]\nname = "sink"\nkind = "influxdb"\nurl = "http://127.0.0.1:{sink_port}"\ndatabase = "d"\n'
+            f'[[store]]\nname = "sink"\nkind = "influxdb"\nurl = "http://127.0.0.1:{sink_port}"\n'
+            f'database = "d"\n{adapter}'
         )
         mosquitto = [str(REPO / ".tools/bin/mosquitto"), "-c", str(broker)]
         wait_for(mqtt_port, stack.enter_context(program(mosquitto, folder / "mosquitto.log")))
@@ -87,7 +91,10 @@ def sink(place: Plant) -> Generator[None]:
 
 
 def load(place: Plant, kind: str, rate: float) -> contextlib.AbstractContextManager[object]:
-    """The nodes."""
+    """The nodes, or the plain devices."""
+    if kind.startswith("json"):
+        plain = ["--port", str(place.mqtt_port), "--rate", str(rate), "--kind", kind]
+        return program([sys.executable, "-m", "bench._json_load", *plain], place.folder / "load.json")
     command = [sys.executable, "-m", "bench._load", "--port", str(place.mqtt_port), "--nodes", str(NODES)]
     command += ["--window", str(WINDOW), "--rate", str(rate), "--kind", kind]
     return program(command, place.folder / "load.json")
@@ -115,7 +122,8 @@ def fsyncs(found: Numbers) -> float:
 
 def measure(kind: str, rate: float) -> dict[str, int | float]:
     """One run; figures without its name."""
-    with plant() as place, sink(place), load(place, kind, rate):
+    adapter = _json_load.adapter(kind) if kind.startswith("json") else ""
+    with plant(adapter) as place, sink(place), load(place, kind, rate):
         time.sleep(WARM_S)
         cpu, wall, before = cpu_s(place.pid), time.monotonic(), numbers(place.http_port)
         time.sleep(MEASURE_S)
@@ -163,6 +171,7 @@ def main() -> dict[str, int | float | str]:
     """All runs; figure -> value."""
     figures: dict[str, int | float | str] = {"nodes": NODES}
     runs = (("floats", "floats", FULL), ("mixed", "mixed", FULL), ("one", "one", FULL))
+    runs += (("json", "json", JSON_RATE), ("json_one", "json_one", JSON_RATE))
     for name, kind, rate in (*runs, ("steady", "mixed", 10_000.0), ("low", "mixed", 100.0)):
         figures |= {f"{name}_{key}": value for key, value in measure(kind, rate).items()}
     return figures | {f"catch_up_{key}": value for key, value in catch_up().items()}
