@@ -53,9 +53,9 @@ class JsonReader:
             found.append(row._replace(metrics=names, values=tuple(row.values), qualities=qualities))
         return found
 
-    def rows_of(self, record: SpoolRecord, groups: object) -> list[Row]:
+    def rows_of(self, record: SpoolRecord, samples: object) -> list[Row]:
         """See RowReader; the fixture has no samples beside its records."""
-        del groups
+        del samples
         return self.rows(record)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from shutan_gateway.config import read_secret
-from shutan_gateway.counters import HELP
 from shutan_gateway.stores.influxdb.mirror import MirrorTransport
 from shutan_gateway.stores.influxdb.store import InfluxStore
 from shutan_gateway.stores.influxdb.transport import ClientTransport, Http3Transport, HttpTransport
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from shutan_gateway.stores.influxdb.transport import Transport
 
 __all__ = ["InfluxStore", "create"]
-
-HELP.setdefault("shutan_store_omitted_values_total", "values that a mirror cannot hold (strings, integers above 2^53)")
 
 
 def create(config: InfluxStoreConfig, counters: Counters) -> InfluxStore:
