@@ -329,7 +329,7 @@ def test_the_cache_is_bounded() -> None:
         metrics = [Metric(None, ALIASES[name], T, dt.FLOAT, 0.5) for name in chosen]
         decoder.decode(encode_payload(Payload(T, metrics, 0), datatypes=False))
     assert decoder.shapes.count <= 128 * len(names)
-    assert len(decoder.recent) <= 8
+    assert len(decoder.recent) <= 16
 
 
 def test_many_meters_of_one_model_share_what_is_learned() -> None:
