@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,7 +95,84 @@ def _field(key: str, value: str) -> bytes:
     return key.encode() + b"=" + data + b"\n"
 
 
-class JournalHandler(logging.Handler):
+class Calm(logging.Filter):
+    """Of good news of one kind, lets through the first in each interval and tells how many more there were.
+
+    A kind is a format, as "node %s/%s: online": a thousand nodes that come back at once are 20 lines and one with their
+    number. Warnings and errors always pass; which nodes are online is on /nodes. most: lines of a kind in an interval.
+    """
+
+    def __init__(self, tell: Callable[[logging.LogRecord], object], most: int = 20, interval_s: float = 10.0) -> None:
+        """tell: takes the record of a summary, from a thread of its own."""
+        super().__init__()
+        self._tell = tell
+        self._most = most
+        self._interval_s = interval_s
+        self._lock = threading.Lock()
+        self._began_s = 0.0
+        self._closed = False
+        self._seen: dict[str, tuple[int, str]] = {}  # format -> (how often, logger); of this interval
+        self._timer: threading.Timer | None = None  # a summary will come
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record goes on."""
+        if record.levelno > logging.INFO or hasattr(record, "summary_of"):
+            return True
+        with self._lock:
+            now_s = time.monotonic()
+            if self._timer is None and now_s - self._began_s >= self._interval_s:
+                self._began_s = now_s
+                self._seen.clear()
+            kind = str(record.msg)
+            count = self._seen.get(kind, (0, ""))[0] + 1
+            self._seen[kind] = (count, record.name)
+            if count <= self._most or self._closed:
+                return True
+            if self._timer is None:
+                self._timer = threading.Timer(self._began_s + self._interval_s - now_s, self._end_interval)
+                self._timer.daemon = True
+                self._timer.start()
+            return False
+
+    def close(self) -> None:
+        """Tell what was counted so far; whatever comes now goes on."""
+        with self._lock:
+            self._closed = True
+            timer = self._timer
+        if timer is not None:
+            timer.cancel()
+            timer.join(1)
+            self._end_interval()
+
+    def _end_interval(self) -> None:
+        with self._lock:
+            self._timer = None
+            self._began_s = time.monotonic()
+            seen, self._seen = self._seen, {}
+        for kind, (count, name) in seen.items():
+            if count > self._most:
+                facts = (_PLACEHOLDER.sub(_without_value, kind), count - self._most, self._interval_s)
+                record = logging.LogRecord(name, logging.INFO, __file__, 0, "%s: %d more within %.0f s", facts, None)
+                record.__dict__["summary_of"] = kind
+                self._tell(record)
+
+
+class _Calmed(logging.Handler):
+    """A handler whose summaries come before it closes."""
+
+    def close(self) -> None:
+        """Tell what Calm has counted, then close."""
+        for calm in self.filters:
+            if isinstance(calm, Calm):
+                calm.close()
+        super().close()
+
+
+class _Stream(_Calmed, logging.StreamHandler[TextIO]):
+    """Lines on a stream."""
+
+
+class JournalHandler(_Calmed):
     """Sends each record to the journal; when it does not take one, the record goes to stderr."""
 
     def __init__(self, place: str = SOCKET) -> None:
@@ -114,60 +191,8 @@ class JournalHandler(logging.Handler):
 
     def close(self) -> None:
         """Close the socket."""
-        self._socket.close()
         super().close()
-
-
-class Calm(logging.Filter):
-    """Of good news of one kind, lets through the first in each interval and tells how many more there were.
-
-    A kind is a format, as "node %s/%s: online": a thousand nodes that come back at once are 20 lines and one with their
-    number. Warnings and errors always pass; which nodes are online is on /nodes. most: lines of a kind in an interval.
-    """
-
-    def __init__(self, tell: Callable[[logging.LogRecord], object], most: int = 20, interval_s: float = 10.0) -> None:
-        """tell: takes the record of a summary, from a thread of its own."""
-        super().__init__()
-        self._tell = tell
-        self._most = most
-        self._interval_s = interval_s
-        self._lock = threading.Lock()
-        self._began_s = 0.0
-        self._seen: dict[str, tuple[int, str]] = {}  # format -> (how often, logger); of this interval
-        self._waiting = False  # a summary will come
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a record goes on."""
-        if record.levelno > logging.INFO or hasattr(record, "summary_of"):
-            return True
-        with self._lock:
-            now_s = time.monotonic()
-            if not self._waiting and now_s - self._began_s >= self._interval_s:
-                self._began_s = now_s
-                self._seen.clear()
-            kind = str(record.msg)
-            count = self._seen.get(kind, (0, ""))[0] + 1
-            self._seen[kind] = (count, record.name)
-            if count <= self._most:
-                return True
-            if not self._waiting:
-                self._waiting = True
-                timer = threading.Timer(self._began_s + self._interval_s - now_s, self._end_interval)
-                timer.daemon = True
-                timer.start()
-            return False
-
-    def _end_interval(self) -> None:
-        with self._lock:
-            self._waiting = False
-            self._began_s = time.monotonic()
-            seen, self._seen = self._seen, {}
-        for kind, (count, name) in seen.items():
-            if count > self._most:
-                facts = (_PLACEHOLDER.sub(_without_value, kind), count - self._most, self._interval_s)
-                record = logging.LogRecord(name, logging.INFO, __file__, 0, "%s: %d more within %.0f s", facts, None)
-                record.__dict__["summary_of"] = kind
-                self._tell(record)
+        self._socket.close()
 
 
 def _without_value(match: re.Match[str]) -> str:
@@ -189,7 +214,7 @@ def set_up_logging(level: int = logging.INFO, place: str = SOCKET) -> logging.Ha
     if stderr_is_journal() and os.path.exists(place):  # noqa: PTH110 - no pathlib on the start path
         handler = JournalHandler(place)
     else:
-        handler = logging.StreamHandler(sys.stderr)
+        handler = _Stream(sys.stderr)
         handler.setFormatter(_Lines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handler.addFilter(Calm(handler.handle))
     root = logging.getLogger()

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -123,7 +124,7 @@ def test_elsewhere_it_is_a_line_on_stderr(monkeypatch: pytest.MonkeyPatch, capsy
 @pytest.mark.usefixtures("_root_logger")
 def test_a_storm_of_nodes_is_a_few_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("JOURNAL_STREAM", "1:1")
-    journal.set_up_logging()
+    handler = journal.set_up_logging()
     log = logging.getLogger("shutan.test")
     for number in range(1000):
         log.info("node %s/%s: online", "plant", f"n{number}")
@@ -133,6 +134,10 @@ def test_a_storm_of_nodes_is_a_few_lines(monkeypatch: pytest.MonkeyPatch, capsys
     assert sum("online" in line for line in lines) == 20
     assert sum("away" in line for line in lines) == 1000
     assert lines[-1].endswith("another kind")
+    handler.close()
+    last = capsys.readouterr().err
+    assert "INFO shutan.test: node ...: online: 980 more within" in last, "told before the end, not after it"
+    assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
 
 
 def test_what_a_storm_left_out_is_told_with_its_number() -> None:
